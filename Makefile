@@ -1,0 +1,41 @@
+# Two commands for a fresh machine with Python 3.11 and pip: `make quickstart` and `make test`.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help quickstart test test-journeys lint clean
+
+help:
+	@echo "make quickstart      install, then train the bundled model and show before and after"
+	@echo "make test            install, then run the tests"
+	@echo "make test-journeys   the long tests: kills, whole runs"
+	@echo "make lint            ruff and mypy"
+	@echo "make clean           remove the virtual environment and caches"
+
+# The stamps are written last, so an install that was cut off is done again.
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+quickstart: $(VENV)/.run
+	$(BIN)/tiebreak quickstart
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+test-journeys: $(VENV)/.dev
+	$(BIN)/python -m pytest -m journey --timeout=1500
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Reading preferences: sources, formats, selection, tokens, and what a data set looks like."""
