@@ -1,1 +1,1 @@
-"""."""
+"""Models and tokenizers: loading them, saying what they are."""

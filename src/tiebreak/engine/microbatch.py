@@ -1,0 +1,96 @@
+"""Splitting the groups of a step into micro-batches of a bounded number of tokens.
+
+The split decides memory and speed only: losses are summed over micro-batches, so the result is the same for all.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Literal
+
+from tiebreak.engine.logprobs import Batch
+from tiebreak.engine.padded import build_padded
+from tiebreak.engine.sequences import ScoredGroup
+from tiebreak.engine.tree import build_tree
+
+Path = Literal["tree", "padded"]
+
+
+def build_batch(groups: Sequence[ScoredGroup], path: Path) -> Batch:
+    """The groups as one batch of the given kind."""
+    return build_tree(groups) if path == "tree" else build_padded(groups)
+
+
+def split(groups: Sequence[ScoredGroup], budget: int, path: Path) -> list[list[int]]:
+    """Which groups go together.
+
+    Args:
+        groups: the groups of a step.
+        budget: tokens a micro-batch may compute; a single group over it goes alone.
+        path: how batches are laid out, which decides what a group costs.
+    Returns:
+        Indices into `groups`, each once, every list in ascending order.
+    """
+    return _split_padded(groups, budget) if path == "padded" else _split_trees(groups, budget)
+
+
+def _split_trees(groups: Sequence[ScoredGroup], budget: int) -> list[list[int]]:
+    """Even micro-batches: the largest bundle always goes to the emptiest; equal prompts stay together to be shared."""
+    bundles: dict[tuple[int, ...], list[int]] = {}
+    for i, group in enumerate(groups):
+        bundles.setdefault(group.prompt, []).append(i)
+    costs = [(_tree_cost(groups, bundle), bundle) for bundle in _no_larger(groups, list(bundles.values()), budget)]
+    costs.sort(key=lambda item: (-item[0], item[1]))
+    count = max(1, -(-sum(cost for cost, _ in costs) // budget))
+    while True:
+        filled = _spread(costs, count)
+        if count >= len(costs) or all(cost <= budget or single for cost, single, _ in filled):
+            return [sorted(members) for _, _, members in filled if members]
+        count += 1
+
+
+def _spread(costs: Sequence[tuple[int, list[int]]], count: int) -> list[tuple[int, bool, list[int]]]:
+    heap: list[tuple[int, int]] = [(0, number) for number in range(count)]
+    members: list[list[int]] = [[] for _ in range(count)]
+    bundles = [0] * count
+    for cost, bundle in costs:
+        total, number = heapq.heappop(heap)
+        members[number].extend(bundle)
+        bundles[number] += 1
+        heapq.heappush(heap, (total + cost, number))
+    totals = {number: total for total, number in heap}
+    return [(totals[number], bundles[number] <= 1, members[number]) for number in range(count)]
+
+
+def _no_larger(groups: Sequence[ScoredGroup], bundles: list[list[int]], budget: int) -> list[list[int]]:
+    """Bundles over the budget in parts that are within it, where a group alone is."""
+    parts: list[list[int]] = []
+    for bundle in bundles:
+        part: list[int] = []
+        for i in bundle:
+            if part and _tree_cost(groups, [*part, i]) > budget:
+                parts.append(part)
+                part = []
+            part.append(i)
+        parts.append(part)
+    return parts
+
+
+def _tree_cost(groups: Sequence[ScoredGroup], bundle: Sequence[int]) -> int:
+    prompt = len(groups[bundle[0]].prompt)
+    return prompt + sum(groups[i].tokens - prompt for i in bundle)
+
+
+def _split_padded(groups: Sequence[ScoredGroup], budget: int) -> list[list[int]]:
+    """Groups of like length together, so that little is padding."""
+    order = sorted(range(len(groups)), key=lambda i: (groups[i].longest, i))
+    parts: list[list[int]] = []
+    rows = 0
+    for i in order:
+        rows += len(groups[i].endings)
+        if not parts or rows * groups[i].longest > budget:
+            parts.append([])
+            rows = len(groups[i].endings)
+        parts[-1].append(i)
+    return [sorted(part) for part in parts]

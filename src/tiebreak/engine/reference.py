@@ -1,0 +1,145 @@
+"""Reference log-probs as data: computed once, kept under the hash of all they depend on, shared by later runs.
+
+The unit that is kept is the micro-batch and not the pair. In floating point a pair's log-prob depends, in its last
+bits, on what it was computed beside; a cache of single pairs would make a run's last bits depend on which runs came
+before it. Micro-batches are formed from the data alone, so a hit gives exactly what computing would have given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tiebreak.engine.microbatch import split
+from tiebreak.engine.score import Floats, Scorer, Scores, blocks_of, score_microbatch
+from tiebreak.engine.sequences import ScoredGroup
+from tiebreak.errors import RunError
+
+# Raise when the arithmetic changes, so that values of older versions are not mixed in.
+ENGINE_VERSION = 1
+
+
+def cache_folder() -> Path:
+    """Where Tiebreak keeps what it can compute again: `TIEBREAK_CACHE`, or the user's cache folder."""
+    named = os.environ.get("TIEBREAK_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tiebreak"
+
+
+def fingerprint_weights(model: torch.nn.Module) -> str:
+    """A hash of a model's weights and configuration that matter for its output: same hash, same numbers."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    config = getattr(model, "config", None)
+    if config is not None:
+        ignored = {"_name_or_path", "transformers_version", "dtype", "torch_dtype"}
+        known = {key: value for key, value in sorted(config.to_dict().items()) if key not in ignored}
+        digest.update(repr(known).encode())
+    return digest.hexdigest()
+
+
+class ReferenceCache:
+    """A table of scored micro-batches on the disk; safe to share between processes and to be killed at any moment."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.path = (folder or cache_folder()) / "reference.sqlite"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(self._connect()) as db:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+        except (OSError, sqlite3.Error) as error:
+            raise RunError(
+                f"The cache of reference log-probs cannot be used: {error}.",
+                where=str(self.path),
+                fix="delete that file, free some disk, or point TIEBREAK_CACHE to another folder",
+            ) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=60, isolation_level=None)
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The values that are there, by key."""
+        with closing(self._connect()) as db:
+            marks = ",".join("?" * len(keys))
+            return dict(db.execute(f"SELECT key, value FROM scores WHERE key IN ({marks})", list(keys)))
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Keep a value; it is on the disk, or in the journal, when this returns."""
+        try:
+            with closing(self._connect()) as db:
+                db.execute("INSERT OR REPLACE INTO scores VALUES (?, ?)", (key, value))
+        except sqlite3.Error as error:
+            raise RunError(
+                f"Reference log-probs cannot be written: {error}.",
+                where=str(self.path),
+                fix="free some disk, or point TIEBREAK_CACHE to another folder; what was computed so far is kept",
+            ) from error
+
+
+def reference_scores(
+    model: torch.nn.Module,
+    groups: Sequence[ScoredGroup],
+    scorer: Scorer,
+    *,
+    fingerprint: str,
+    cache: ReferenceCache,
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[Scores, int]:
+    """The reference's scores of all groups, from the cache where they are there.
+
+    Args:
+        model: the reference.
+        groups: groups with equally many endings; read block by block.
+        scorer: how to score.
+        fingerprint: of the reference's weights.
+        cache: where scores are looked up and kept.
+        progress: called with the number of groups done so far.
+
+    Returns:
+        The scores, and how many groups came from the cache.
+    """
+    blocks: list[Floats] = []
+    done = found = 0
+    for block in blocks_of(groups):
+        parts = split(block, scorer.budget, scorer.path)
+        keys = [_key([block[i] for i in part], scorer, fingerprint) for part in parts]
+        kept = cache.get(keys)
+        out = np.empty((3, len(block), len(block[0].endings)), dtype=np.float32)
+        for part, key in zip(parts, keys, strict=True):
+            value = kept.get(key)
+            shape = (3, len(part), len(block[0].endings))
+            if value is not None and len(value) == 4 * int(np.prod(shape)):
+                out[:, part] = np.frombuffer(value, dtype=np.float32).reshape(shape)
+                found += len(part)
+            else:
+                scores = score_microbatch(model, [block[i] for i in part], scorer)
+                cache.put(key, scores.tobytes())
+                out[:, part] = scores
+            done += len(part)
+            progress(done)
+        blocks.append(out)
+    joined = np.concatenate(blocks, axis=1) if blocks else np.empty((3, 0, 2), dtype=np.float32)
+    return Scores(joined[0], joined[1], joined[2]), found
+
+
+def _key(groups: Sequence[ScoredGroup], scorer: Scorer, fingerprint: str) -> bytes:
+    threads = torch.get_num_threads()
+    digest = hashlib.sha256(
+        f"{ENGINE_VERSION}|{torch.__version__}|{threads}|{fingerprint}|{scorer.path}|{scorer.autocast}".encode()
+    )
+    for group in groups:
+        for tokens in (group.prompt, *group.endings):
+            digest.update(len(tokens).to_bytes(4, "little"))
+            digest.update(np.asarray(tokens, dtype=np.int32).tobytes())
+    return digest.digest()

@@ -1,0 +1,133 @@
+"""TreeBatch: many sequences as one flat row of tokens in which every shared prefix is stored once.
+
+The sequences are put in lexicographic order; each adds only the tokens past its longest common prefix with the one
+before. That is a depth-first walk of their prefix tree, laid out flat, with no padding. Token q may attend to token k
+exactly when `k <= q < subtree_end[k]`, that is, when k is an ancestor of q or q itself.
+
+Knows token ids only; neither models nor attention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tiebreak.engine.sequences import ScoredGroup
+
+
+@dataclass(frozen=True)
+class TreeBatch:
+    """Sequences that share prefixes, laid out flat.
+
+    Attributes:
+        input_ids: token ids, shape (tokens,), int64.
+        position: depth of each token in its tree, shape (tokens,), int64.
+        subtree_end: index after the last token of the subtree below each token, shape (tokens,), int64.
+        trees: start and end of each tree; no token attends outside its own.
+        keep: indices of the tokens whose next-token distribution is needed, ascending, shape (kept,), int64.
+        kept_row: for each scored token, the row of `keep` that predicts it, shape (scored,), int64.
+        target: for each scored token, its id, shape (scored,), int64.
+        sequence: for each scored token, the number of its sequence, shape (scored,), int64.
+        sequences: how many sequences; they count through the groups in order, and through the endings in each.
+    """
+
+    input_ids: Tensor
+    position: Tensor
+    subtree_end: Tensor
+    trees: tuple[tuple[int, int], ...]
+    keep: Tensor
+    kept_row: Tensor
+    target: Tensor
+    sequence: Tensor
+    sequences: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that are computed."""
+        return int(self.input_ids.numel())
+
+    def to(self, device: torch.device) -> TreeBatch:
+        """The same batch with its tensors on a device."""
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=True)
+
+        return TreeBatch(
+            move(self.input_ids),
+            move(self.position),
+            move(self.subtree_end),
+            self.trees,
+            move(self.keep),
+            move(self.kept_row),
+            move(self.target),
+            move(self.sequence),
+            self.sequences,
+        )
+
+
+def build_tree(groups: Sequence[ScoredGroup], *, share: bool = True) -> TreeBatch:
+    """Lay groups out as one tree batch.
+
+    Args:
+        groups: prompts with their endings, at least one.
+        share: store common prefixes once; off, every sequence is a tree of its own (packing).
+    Returns:
+        The batch; sequences are numbered group by group, ending by ending.
+    """
+    full = [(group.prompt + ending, len(group.prompt)) for group in groups for ending in group.endings]
+    order = sorted(range(len(full)), key=lambda i: full[i][0])
+
+    ids: list[int] = []
+    depth: list[int] = []
+    end: list[int] = []
+    starts: list[int] = []
+    path: list[int] = []  # indices of the tokens from the root to the last one added
+    predictors: list[list[int]] = [[] for _ in full]
+    previous: tuple[int, ...] = ()
+    for number in order:
+        tokens, prompt_length = full[number]
+        shared = _common_prefix(previous, tokens) if share else 0
+        for closed in path[shared:]:
+            end[closed] = len(ids)
+        if shared == 0:
+            starts.append(len(ids))
+        del path[shared:]
+        path.extend(range(len(ids), len(ids) + len(tokens) - shared))
+        ids.extend(tokens[shared:])
+        depth.extend(range(shared, len(tokens)))
+        end.extend([0] * (len(tokens) - shared))
+        predictors[number] = path[prompt_length - 1 : -1]
+        previous = tokens
+    for closed in path:
+        end[closed] = len(ids)
+
+    flat = torch.tensor([p for row in predictors for p in row], dtype=torch.int64)
+    keep, kept_row = torch.unique(flat, sorted=True, return_inverse=True)
+    return TreeBatch(
+        input_ids=torch.tensor(ids, dtype=torch.int64),
+        position=torch.tensor(depth, dtype=torch.int64),
+        subtree_end=torch.tensor(end, dtype=torch.int64),
+        trees=tuple(zip(starts, [*starts[1:], len(ids)], strict=True)),
+        keep=keep,
+        kept_row=kept_row,
+        target=torch.tensor([t for g in groups for e in g.endings for t in e], dtype=torch.int64),
+        sequence=torch.repeat_interleave(
+            torch.arange(len(full)), torch.tensor([len(e) for g in groups for e in g.endings])
+        ),
+        sequences=len(full),
+    )
+
+
+def _common_prefix(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+    """Length of the longest common prefix, by halving: slices compare in C, tokens do not."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -1,0 +1,79 @@
+"""Writing files so that a reader never sees half of one, whatever happens to the writer."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file at once: written beside it, flushed to the disk, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file at once."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def folder_at_once(path: Path) -> Iterator[Path]:
+    """A folder that appears by rename when the block ends well, and leaves nothing behind when it does not.
+
+    Yields:
+        The folder to write into.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        flush_folder(partial)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    move_folder(partial, path)
+
+
+def move_folder(partial: Path, path: Path) -> None:
+    """Rename a finished folder to its place, replacing an older one."""
+    if path.exists():
+        older = path.with_name(f".{path.name}.older")
+        shutil.rmtree(older, ignore_errors=True)
+        path.rename(older)
+        partial.rename(path)
+        shutil.rmtree(older, ignore_errors=True)
+    else:
+        partial.rename(path)
+    _flush_directory(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush every file of a folder to the disk, so that a rename cannot come before the bytes."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+    _flush_directory(folder)
+
+
+def _flush_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

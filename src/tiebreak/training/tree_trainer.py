@@ -1,0 +1,291 @@
+"""The trainer over tree batches: `transformers.Trainer` with another step, evaluation and way of saving.
+
+Everything else is the Trainer's: callbacks and trackers, schedules, optimizer, resume, several devices.
+What is overridden: the step (micro-batches by tokens, summed so that the split does not matter), the evaluation
+(over groups, not padded rows), the log (means of the metrics since the last one), and checkpoints (by rename).
+Knows nothing of losses: a subclass says what an example counts and what its loss is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
+
+from tiebreak.engine.logprobs import SequenceLogps, sequence_logps, unwrapped
+from tiebreak.engine.microbatch import build_batch, split
+from tiebreak.engine.score import BLOCK, Scorer
+from tiebreak.errors import RunError
+from tiebreak.files import flush_folder, move_folder
+from tiebreak.training.examples import Example, Examples, collate
+
+logger = logging.getLogger(__name__)
+_PARTIAL = ".partial"
+
+
+class TreeTrainer(Trainer):
+    """A trainer whose examples are groups of sequences that share a prompt.
+
+    Args:
+        model: on any device; the Trainer moves it.
+        args: training arguments; gradient accumulation must be 1, since steps are split by tokens.
+        scorer: path, arithmetic and token budget of a micro-batch.
+        train: examples to train on.
+        held_out: examples to evaluate on, or None.
+        tokenizer: saved beside the weights.
+        callbacks: that watch the run.
+        say: where a sentence for the user goes.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        args: TrainingArguments,
+        *,
+        scorer: Scorer,
+        train: Examples,
+        held_out: Examples | None,
+        tokenizer: PreTrainedTokenizerBase,
+        callbacks: Sequence[TrainerCallback] = (),
+        say: Callable[[str], None] = logger.warning,
+    ) -> None:
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=collate,
+            train_dataset=train,
+            eval_dataset=held_out,
+            processing_class=tokenizer,
+            callbacks=list(callbacks),
+        )
+        self.scorer = scorer
+        self.budget = scorer.budget
+        self.say = say
+        self._sums: dict[str, Tensor] = {}
+        self._counted = 0.0
+        self._tokens = 0
+        self._saving_to: Path | None = None
+
+    # What a subclass says.
+
+    def counts(self, example: Example) -> float:
+        """How much an example counts in the mean that the step minimizes."""
+        raise NotImplementedError
+
+    def loss_of(self, scores: SequenceLogps, examples: Sequence[Example]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss and metrics of each example of a micro-batch.
+
+        Args:
+            scores: of all endings, example by example.
+            examples: the examples.
+        Returns:
+            Loss of each example, shape (examples,), to be summed and divided by the step's counts; and for each
+            metric its sum over the examples, to be divided the same way.
+        """
+        raise NotImplementedError
+
+    # The step.
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
+    ) -> Tensor:
+        """One step over all its examples; memory that runs out halves the micro-batches and repeats the step."""
+        model.eval()  # dropout stays off; gradients flow all the same
+        examples: list[Example] = inputs["examples"]
+        while True:
+            try:
+                return self._step(model, examples)
+            except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                too_small = len(split([e.group for e in examples], self.budget, self.scorer.path)) >= len(examples)
+            self._free_memory(model)
+            if too_small:
+                raise self._does_not_fit(examples)
+            if self.budget == self.scorer.budget:
+                self.say("Memory ran out: the step is repeated in smaller micro-batches. The result is the same.")
+            self.budget //= 2
+
+    def _step(self, model: nn.Module, examples: list[Example]) -> Tensor:
+        counted = sum(self.counts(example) for example in examples)
+        total = torch.zeros((), device=self.args.device)
+        sums: dict[str, Tensor] = {}
+        parts = split([example.group for example in examples], self.budget, self.scorer.path)
+        for number, members in enumerate(parts):
+            micro = [examples[i] for i in members]
+            last = number == len(parts) - 1
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
+                losses, metrics = self._losses(model, micro)
+                loss = losses.sum() / counted
+                self.accelerator.backward(loss)
+            total += loss.detach()
+            for name, value in metrics.items():
+                sums[name] = sums[name] + value if name in sums else value
+        for name, value in sums.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._counted += counted
+        return total
+
+    def _losses(self, model: nn.Module, examples: list[Example]) -> tuple[Tensor, dict[str, Tensor]]:
+        batch = build_batch([example.group for example in examples], self.scorer.path)
+        self._tokens += batch.tokens
+        scores = sequence_logps(model, batch.to(self.args.device), autocast=self.scorer.autocast)
+        losses, metrics = self.loss_of(scores, examples)
+        # Waiting for the GPU at every step would cost more than a late message; there the log looks instead.
+        if losses.device.type == "cpu" and not bool(torch.isfinite(losses).all()):
+            raise self._not_finite(losses, examples)
+        return losses, metrics
+
+    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
+        found = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call]
+        if isinstance(found, Tensor) and found.device.type == "cpu" and not bool(torch.isfinite(found)):
+            raise RunError(
+                f"The gradient is not finite at step {self.state.global_step + 1}; the weights were not changed by it.",
+                fix=_LOWER,
+            )
+        return found
+
+    def _not_finite(self, losses: Tensor, examples: Sequence[Example]) -> RunError:
+        rows = [str(e.group.row) for e, loss in zip(examples, losses.tolist(), strict=True) if not abs(loss) < 1e30]
+        return RunError(
+            f"The loss is not finite at step {self.state.global_step + 1}.",
+            where=f"row{'s' if len(rows) > 1 else ''} {', '.join(rows[:10])} of the training data",
+            fix=_LOWER,
+        )
+
+    def _does_not_fit(self, examples: Sequence[Example]) -> RunError:
+        longest = max(examples, key=lambda example: example.group.tokens)
+        return RunError(
+            f"Memory does not suffice for a single example of {longest.group.tokens} tokens.",
+            where=f"row {longest.group.row} of the training data",
+            fix="lower data.max_length, train a smaller model, or set train.precision=bf16",
+        )
+
+    def _free_memory(self, model: nn.Module) -> None:
+        model.zero_grad(set_to_none=True)
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Operations of the step just done: six a parameter and token that was computed."""
+        tokens, self._tokens = self._tokens, 0
+        return 6 * tokens * sum(p.numel() for p in unwrapped(self.model_wrapped).parameters())
+
+    # The log.
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the means of the metrics since the last log; a loss that is not finite ends the run."""
+        if "loss" in logs and self._counted:
+            means = {name: float(value) / self._counted for name, value in self._sums.items()}
+            logs = {**logs, **means}
+            self._sums, self._counted = {}, 0.0
+            if not abs(logs["loss"]) < 1e30:
+                raise RunError(f"The loss is not finite: {logs['loss']} at step {self.state.global_step}.", fix=_LOWER)
+        super().log(logs, start_time)
+
+    # The evaluation.
+
+    def evaluation_loop(
+        self,
+        dataloader: Any,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """Metrics of held-out examples, means over what they count."""
+        examples: Examples = dataloader.dataset
+        self.model_wrapped.eval()
+        sums, counted = self._evaluate_share(examples)
+        names = sorted(sums)
+        gathered = torch.stack([counted, *(sums[name] for name in names)])
+        gathered = self.accelerator.reduce(gathered, reduction="sum")
+        means = (gathered[1:] / gathered[0]).tolist()
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in zip(names, means, strict=True)}
+        return EvalLoopOutput(predictions=np.empty(0), label_ids=None, metrics=metrics, num_samples=len(examples))
+
+    @torch.no_grad()
+    def _evaluate_share(self, examples: Examples) -> tuple[dict[str, Tensor], Tensor]:
+        """Sums over this process's share of the examples."""
+        device = self.args.device
+        sums: dict[str, Tensor] = {}
+        counted = torch.zeros((), dtype=torch.float64, device=device)
+        for micro in self._microbatches_of(examples):
+            batch = build_batch([example.group for example in micro], self.scorer.path).to(device)
+            scores = sequence_logps(self.model_wrapped, batch, autocast=self.scorer.autocast)
+            losses, metrics = self.loss_of(scores, micro)
+            for name, value in {**metrics, "loss": losses.sum()}.items():
+                sums[name] = sums.get(name, torch.zeros((), dtype=torch.float64, device=device)) + value.double()
+            counted += sum(self.counts(example) for example in micro)
+        return sums, counted
+
+    def _microbatches_of(self, examples: Examples) -> Iterator[list[Example]]:
+        for number, start in enumerate(range(0, len(examples), BLOCK)):
+            if number % self.args.world_size != self.args.process_index:
+                continue
+            block = [examples[i] for i in range(start, min(start + BLOCK, len(examples)))]
+            for members in split([example.group for example in block], self.budget, self.scorer.path):
+                yield [block[i] for i in members]
+
+    # Checkpoints.
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._saving_to) if self._saving_to is not None else str(super()._get_output_dir(trial))
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Write a checkpoint beside its place and rename it there, so that a killed write leaves none."""
+        folder = Path(super()._get_output_dir(trial))
+        name = f"checkpoint-{self.state.global_step}"
+        self._saving_to = folder / _PARTIAL
+        if self.state.best_global_step:
+            self.state.best_model_checkpoint = str(folder / f"checkpoint-{self.state.best_global_step}")
+        try:
+            super()._save_checkpoint(model, trial)
+            partial = self._saving_to / name
+            if self.args.should_save:
+                if self.state.best_global_step:  # the Trainer noted the place where the checkpoint was written
+                    self.state.best_model_checkpoint = str(folder / f"checkpoint-{self.state.best_global_step}")
+                    self.state.save_to_json(str(partial / "trainer_state.json"))
+                flush_folder(partial)
+                move_folder(partial, folder / name)
+        except OSError as error:
+            raise RunError(
+                f"The checkpoint of step {self.state.global_step} cannot be written: {error.strerror or error}.",
+                where=str(folder),
+                fix="free some disk, then go on with --resume: all earlier checkpoints are whole",
+            ) from error
+        finally:
+            remove_partial(folder)
+            self._saving_to = None
+        if self.args.should_save:
+            rotate_checkpoints(
+                str(folder),
+                save_total_limit=self.args.save_total_limit,
+                best_model_checkpoint=self.state.best_model_checkpoint,
+            )
+
+
+def remove_partial(checkpoints: Path) -> None:
+    """Remove what a checkpoint that was never finished left behind."""
+    shutil.rmtree(checkpoints / _PARTIAL, ignore_errors=True)
+
+
+_LOWER = "lower train.learning_rate, or set train.precision=fp32; the last checkpoint is whole"
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error)
+    return "can't allocate memory" in text or "not enough memory" in text or "DefaultCPUAllocator" in text
