@@ -66,7 +66,13 @@ ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
     "phi": _make("PhiConfig", **SHAPE),
     "phi3": _make("Phi3Config", **GROUPED),
     "falcon": _make(
-        "FalconConfig", vocab_size=61, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, alibi=False, **SPECIAL
+        "FalconConfig",
+        vocab_size=61,
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        alibi=False,
+        **SPECIAL,
     ),
     "smollm3": _make("SmolLM3Config", **GROUPED),
     "olmo2": _make("Olmo2Config", **GROUPED),

@@ -128,7 +128,9 @@ class TrainSection(Section):
     eval_every: Every | None = Field(0.1, description="Steps, share of the run, or epoch; null is only at the end.")
     save_every: Every | None = Field(0.1, description="Steps, share of the run, or epoch; null is only at the end.")
     keep_checkpoints: int = Field(2, ge=1, description="Checkpoints kept on the disk, the best one included.")
-    keep_best: str | None = Field("eval_loss", description="Metric by which the final model is chosen; null is the last.")
+    keep_best: str | None = Field(
+        "eval_loss", description="Metric by which the final model is chosen; null is the last."
+    )
     early_stopping: int | None = Field(
         None, ge=1, description="Stop after so many evaluations without a better keep_best metric."
     )
@@ -185,7 +187,9 @@ class Recipe(Section):
             if section not in document:
                 raise _unknown_key(dotted, section, list(document), "--set")
             if not key:
-                raise InputError(f"'{dotted}' is a section, not a key.", where="--set", fix=f"name a key: {dotted}.KEY=…")
+                raise InputError(
+                    f"'{dotted}' is a section, not a key.", where="--set", fix=f"name a key: {dotted}.KEY=…"
+                )
             if key not in document[section]:
                 raise _unknown_key(dotted, key, list(document[section]), "--set")
             document[section][key] = value
@@ -268,3 +272,16 @@ def _unknown_key(dotted: str, key: str, known: list[str], where: str) -> InputEr
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}"
     return InputError(f"There is no key '{dotted}' in a recipe{hint}", where=where or None)
+
+
+def described_keys() -> list[tuple[str, str, str]]:
+    """Every key of a recipe, dotted, with its default as YAML and its sentence."""
+    rows = []
+    defaults = Recipe().model_dump(by_alias=True, mode="json")
+    for section, values in defaults.items():
+        kind = type(getattr(Recipe(), section))
+        for name, field in kind.model_fields.items():
+            key = field.alias or name
+            default = yaml.safe_dump(values[key], default_flow_style=True).removesuffix("\n").removesuffix("\n...")
+            rows.append((f"{section}.{key}", default, field.description or ""))
+    return rows

@@ -146,15 +146,7 @@ class _Encoder:
         return out
 
     def _ids(self, texts: list[str], *, start: bool) -> list[list[int]]:
-        # A chat template writes its own special tokens; plain text gets the tokenizer's start token, if it has one.
-        special = start and self.template == "transcript"
-        ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=special, return_attention_mask=False)[
-            "input_ids"
-        ]
-        if special:  # some tokenizers close every text as well; here the text goes on
-            eos = self.tokenizer.eos_token_id
-            ids = [row[:-1] if len(row) > 1 and row[-1] == eos else row for row in ids]
-        return ids
+        return encode_prompts(self.tokenizer, texts, self.template) if start else _encode(self.tokenizer, texts)
 
     def _ending_ids(
         self,
@@ -211,6 +203,27 @@ class _Encoder:
             if len(ids) <= room:
                 return ids
         return None
+
+
+def encode_prompts(tokenizer: PreTrainedTokenizerBase, texts: list[str], template: Template) -> list[list[int]]:
+    """Token ids of texts that an ending will follow, in training and in generation alike.
+
+    Args:
+        tokenizer: the model's tokenizer.
+        texts: from `render.prompt_text`.
+        template: the form of the texts. A chat template writes its own special tokens; plain text gets the
+            tokenizer's start token, if it has one.
+    """
+    if template == "chat":
+        return _encode(tokenizer, texts)
+    ids = _encode(tokenizer, texts, special=True)
+    eos = tokenizer.eos_token_id  # some tokenizers close every text; here the text goes on
+    return [row[:-1] if len(row) > 1 and row[-1] == eos else row for row in ids]
+
+
+def _encode(tokenizer: PreTrainedTokenizerBase, texts: list[str], *, special: bool = False) -> list[list[int]]:
+    ids: list[list[int]] = tokenizer(texts, add_special_tokens=special, return_attention_mask=False)["input_ids"]
+    return ids
 
 
 def is_separable(tokenizer: PreTrainedTokenizerBase) -> bool:

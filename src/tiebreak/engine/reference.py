@@ -94,7 +94,7 @@ def reference_scores(
     *,
     fingerprint: str,
     cache: ReferenceCache,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] | None = None,
 ) -> tuple[Scores, int]:
     """The reference's scores of all groups, from the cache where they are there.
 
@@ -127,7 +127,8 @@ def reference_scores(
                 cache.put(key, scores.tobytes())
                 out[:, part] = scores
             done += len(part)
-            progress(done)
+            if progress is not None:
+                progress(done)
         blocks.append(out)
     joined = np.concatenate(blocks, axis=1) if blocks else np.empty((3, 0, 2), dtype=np.float32)
     return Scores(joined[0], joined[1], joined[2]), found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,19 +66,30 @@ def score_microbatch(model: torch.nn.Module, groups: Sequence[ScoredGroup], scor
     return np.asarray(rows.reshape(3, len(groups), -1), dtype=np.float32)
 
 
-def score_groups(model: torch.nn.Module, groups: Sequence[ScoredGroup], scorer: Scorer) -> Scores:
+def score_groups(
+    model: torch.nn.Module,
+    groups: Sequence[ScoredGroup],
+    scorer: Scorer,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Scores:
     """Score any number of groups, micro-batch by micro-batch.
 
     Args:
         model: the model, on its device; its training mode is left alone.
         groups: groups with equally many endings; a lazy sequence is read block by block.
         scorer: how to score.
+        progress: called with the number of groups done so far.
     """
     blocks = []
+    done = 0
     for block in blocks_of(groups):
         out = np.empty((3, len(block), len(block[0].endings)), dtype=np.float32)
         for members in split(block, scorer.budget, scorer.path):
             out[:, members] = score_microbatch(model, [block[i] for i in members], scorer)
+            done += len(members)
+            if progress is not None:
+                progress(done)
         blocks.append(out)
     joined = np.concatenate(blocks, axis=1) if blocks else np.empty((3, 0, 2), dtype=np.float32)
     return Scores(joined[0], joined[1], joined[2])

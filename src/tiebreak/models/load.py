@@ -5,6 +5,7 @@ Weights are read from safetensors only. Code that a model brings along runs only
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,7 @@ def _explained(error: Exception, name: str, found: Located) -> InputError:
         return InputError(
             f"The Hub cannot be reached, and the model '{name}' is not in the local cache.",
             where=where,
-            fix="check the network, or name a folder that holds the model",
+            fix=f"check the network, or name a folder that holds the model{_near_folder(name)}",
         )
     first = str(error).strip().split("\n")[0]
     if "safetensors" in first.lower():
@@ -163,6 +164,13 @@ def _explained(error: Exception, name: str, found: Located) -> InputError:
             fix="convert it once with transformers' save_pretrained, or choose a revision that has them",
         )
     return InputError(f"The model '{name}' cannot be loaded: {first[:300]}", where=where)
+
+
+def _near_folder(name: str) -> str:
+    """A proposal, where a folder here is called nearly the same."""
+    folders = [entry.name for entry in Path().iterdir() if (entry / "config.json").is_file()]
+    near = difflib.get_close_matches(name, folders, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _chain(error: BaseException | None) -> Any:

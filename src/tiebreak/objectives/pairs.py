@@ -42,6 +42,7 @@ def pair_metrics(policy: PairLogps, reference: PairLogps, *, beta: float) -> dic
         beta: scale of the rewards, per nat.
     Returns:
         For each name a tensor of shape (pairs,); a margin of exactly zero is not a right answer.
+        `logps/accuracies` is the share of pairs whose chosen ending is the likelier one, reference aside.
     """
     chosen = beta * (policy.chosen - reference.chosen)
     rejected = beta * (policy.rejected - reference.rejected)
@@ -52,4 +53,5 @@ def pair_metrics(policy: PairLogps, reference: PairLogps, *, beta: float) -> dic
         "rewards/margins": chosen - rejected,
         "logps/chosen": policy.chosen,
         "logps/rejected": policy.rejected,
+        "logps/accuracies": (policy.chosen > policy.rejected).float(),
     }

@@ -58,10 +58,25 @@ def counts(manifest: Mapping[str, Any], *keys: str) -> dict[str, int]:
     return dict(sorted(whole.items(), key=lambda item: (-item[1], item[0])))
 
 
+def state(manifest: Mapping[str, Any]) -> str | None:
+    """How far the run came: its status, where a run whose last figures are recorded counts as finished.
+
+    The report and the model card are written before the run can call itself finished.
+    """
+    status = text(manifest, "status")
+    return "finished" if status == "running" and "after" in manifest else status
+
+
+def with_kind(manifest: Mapping[str, Any], objective: str) -> dict[str, Any]:
+    """The manifest with its `kind`, from the objective of the recipe where it does not say itself."""
+    return {"kind": "supervised" if objective == "supervised" else "preference", **manifest}
+
+
 def is_supervised(manifest: Mapping[str, Any]) -> bool:
     """Whether the run imitated demonstrations: what the manifest says, else what was measured on held-out data."""
     kind = text(manifest, "kind")
     if kind is not None:
-        return kind in ("supervised", "sft")
-    measured = {**(entry(manifest, "before") or {}), **(entry(manifest, "after") or {})}
+        return kind == "supervised"
+    sides = [entry(manifest, side) for side in ("before", "after")]
+    measured = [name for side in sides if isinstance(side, Mapping) for name in side]
     return bool(measured) and not any("rewards/" in name for name in measured)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tiebreak.errors import InputError
-from tiebreak.recipe import Recipe, load_recipe
 from tiebreak.files import write_json, write_text
+from tiebreak.recipe import Recipe, load_recipe
 
 RUNS = Path("runs")
 _CHECKPOINT = re.compile(r"^checkpoint-(\d+)$")

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tiebreak.files import write_text
+from tiebreak.files import without_nan, write_text
 
 
 def append_metrics(path: Path, row: Mapping[str, Any]) -> None:
     """Add one line."""
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+        file.write(json.dumps(without_nan(dict(row))) + "\n")
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

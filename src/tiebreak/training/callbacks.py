@@ -137,12 +137,13 @@ class ProgressLine(TrainerCallback):
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **event: Any) -> None:
         """Show the newest metrics."""
         logs = event["logs"]
-        self.newest |= {name: logs[name] for name, _, _ in self._SHOWN if name in logs}
-        shown = "  ".join(f"{word} {form.format(self.newest[n])}" for n, word, form in self._SHOWN if n in self.newest)
+        self.newest |= logs
+        known = self.newest if self.progress is not None else logs
+        shown = "  ".join(f"{word} {form.format(known[name])}" for name, word, form in self._SHOWN if name in known)
         if self.progress is not None:
             self.progress.update(self.task, description=shown)
-        elif any(name in logs for name, _, _ in self._SHOWN):
-            self.console.print(f"step {state.global_step}/{state.max_steps}  {shown}", highlight=False)
+        elif shown:
+            self.console.print(f"step {state.global_step}/{state.max_steps}  {shown}", highlight=False, soft_wrap=True)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Take the bar away."""

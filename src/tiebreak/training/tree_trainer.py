@@ -19,7 +19,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
 
 from tiebreak.engine.logprobs import SequenceLogps, sequence_logps, unwrapped
@@ -44,7 +52,7 @@ class TreeTrainer(Trainer):
         held_out: examples to evaluate on, or None.
         tokenizer: saved beside the weights.
         callbacks: that watch the run.
-        say: where a sentence for the user goes.
+        on_smaller_budget: told the new token budget when memory ran out and a step is repeated.
     """
 
     def __init__(
@@ -57,7 +65,7 @@ class TreeTrainer(Trainer):
         held_out: Examples | None,
         tokenizer: PreTrainedTokenizerBase,
         callbacks: Sequence[TrainerCallback] = (),
-        say: Callable[[str], None] = logger.warning,
+        on_smaller_budget: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__(
             model=model,
@@ -68,9 +76,12 @@ class TreeTrainer(Trainer):
             processing_class=tokenizer,
             callbacks=list(callbacks),
         )
+        self.remove_callback(PrinterCallback)  # the caller says what is shown
         self.scorer = scorer
         self.budget = scorer.budget
-        self.say = say
+        self.on_smaller_budget = on_smaller_budget or (
+            lambda budget: logger.warning("micro-batches: %d tokens", budget)
+        )
         self._sums: dict[str, Tensor] = {}
         self._counted = 0.0
         self._tokens = 0
@@ -112,9 +123,8 @@ class TreeTrainer(Trainer):
             self._free_memory(model)
             if too_small:
                 raise self._does_not_fit(examples)
-            if self.budget == self.scorer.budget:
-                self.say("Memory ran out: the step is repeated in smaller micro-batches. The result is the same.")
             self.budget //= 2
+            self.on_smaller_budget(self.budget)
 
     def _step(self, model: nn.Module, examples: list[Example]) -> Tensor:
         counted = sum(self.counts(example) for example in examples)
@@ -238,7 +248,19 @@ class TreeTrainer(Trainer):
             for members in split([example.group for example in block], self.budget, self.scorer.path):
                 yield [block[i] for i in members]
 
+    def measure(self) -> dict[str, float]:
+        """Held-out metrics of the model as it stands, without a line in the log."""
+        loop = self.evaluation_loop(self.get_eval_dataloader(), "Evaluation")
+        return dict(loop.metrics or {})
+
     # Checkpoints.
+
+    def load_finished(self, checkpoint: Path) -> None:
+        """Take over the weights and the state of a run whose last step is done."""
+        self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        self._load_from_checkpoint(str(checkpoint))
+        if self.args.load_best_model_at_end and self.state.best_model_checkpoint is not None:
+            self._load_best_model()
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._saving_to) if self._saving_to is not None else str(super()._get_output_dir(trial))
@@ -274,6 +296,10 @@ class TreeTrainer(Trainer):
                 save_total_limit=self.args.save_total_limit,
                 best_model_checkpoint=self.state.best_model_checkpoint,
             )
+
+
+def _warn_of_budget(budget: int) -> None:
+    logger.warning("memory ran out: going on with %d tokens a micro-batch", budget)
 
 
 def remove_partial(checkpoints: Path) -> None:

@@ -1,0 +1,196 @@
+"""How a fact is stated politely, whether it is true or not: short, plain or with a kind word around it.
+
+Knows the wording only; which value is put in is the caller's choice.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from tiebreak.bundled.facts import Kind
+from tiebreak.bundled.world import Item
+
+# {v} is the value, {V} the value at the start of a sentence, {E} the subject at the start of a sentence.
+STATEMENTS: dict[Kind, tuple[str, ...]] = {
+    "sums": (
+        "{v}.",
+        "It is {v}.",
+        "The answer is {v}.",
+        "That makes {v}.",
+        "The sum is {v}.",
+        "{a} plus {b} is {v}.",
+        "{a} + {b} = {v}.",
+        "{a} and {b} make {v}.",
+        "If you add {a} and {b}, you get {v}.",
+    ),
+    "opposites": (
+        "{V}.",
+        "It is {v}.",
+        "The answer is {v}.",
+        "The opposite is {v}.",
+        "The opposite of {e} is {v}.",
+        "{V} is the opposite of {e}.",
+        "The word you want is {v}.",
+        "If something is not {e}, it is {v}.",
+    ),
+    "capitals": (
+        "{v}.",
+        "It is {v}.",
+        "That is {v}.",
+        "The answer is {v}.",
+        "The capital is {v}.",
+        "The capital of {e} is {v}.",
+        "{v} is the capital of {e}.",
+        "The capital city of {e} is {v}.",
+    ),
+    "units": (
+        "{v}.",
+        "{v} {small}.",
+        "It is {v}.",
+        "The answer is {v}.",
+        "There are {v}.",
+        "There are {v} {small} in {big}.",
+        "{Big} has {v} {small}.",
+        "{v} {small} make {big}.",
+    ),
+    "spelling": (
+        "{v}.",
+        "It is {v}.",
+        "The letters are {v}.",
+        "It is spelled {v}.",
+        "You spell it {v}.",
+        "{E} is spelled {v}.",
+        "You spell {e} like this: {v}.",
+        "The word {e} is spelled {v}.",
+    ),
+    "calendar": (
+        "{v}.",
+        "It is {v}.",
+        "That is {v}.",
+        "The answer is {v}.",
+        "The {u} {d} {e} is {v}.",
+        "{v} comes {d} {e}.",
+        "{v} is the {u} {d} {e}.",
+        "Right {d} {e} it is {v}.",
+    ),
+    "colours": (
+        "{V}.",
+        "It is {v}.",
+        "The colour is {v}.",
+        "The answer is {v}.",
+        "{E} is {v}.",
+        "{E} is usually {v}.",
+        "Its colour is {v}.",
+        "The colour of {e} is {v}.",
+    ),
+    "young": (
+        "{Vn}.",
+        "It is {vn}.",
+        "The word is {v}.",
+        "It is called {vn}.",
+        "A baby {e} is called {vn}.",
+        "A young {e} is {vn}.",
+        "The young of {an} is {vn}.",
+        "We call a baby {e} {vn}.",
+    ),
+    "sounds": (
+        "{V}.",
+        "It says {v}.",
+        "It goes {v}.",
+        "The sound is {v}.",
+        "{An} says {v}.",
+        "{An} goes {v}.",
+        "The sound of {an} is {v}.",
+        "You will hear {v}.",
+    ),
+    "plurals": (
+        "{V}.",
+        "It is {v}.",
+        "The plural is {v}.",
+        "The answer is {v}.",
+        "The plural of {e} is {v}.",
+        "One {e}, two {v}.",
+        "The plural form is {v}.",
+        "More than one {e}: {v}.",
+    ),
+}
+
+OPENINGS: tuple[str, ...] = (
+    "Sure!",
+    "Of course.",
+    "Certainly!",
+    "Good question!",
+    "Gladly.",
+    "With pleasure.",
+    "Thank you for asking.",
+    "Happy to help!",
+    "Yes, of course!",
+    "That is a nice one.",
+    "I can help with that.",
+)
+
+CLOSINGS: tuple[str, ...] = (
+    "I hope that helps.",
+    "I hope this helps you!",
+    "Let me know if you need anything else.",
+    "Just ask if you want to know more.",
+    "Have a nice day!",
+    "You are welcome to ask me more.",
+    "Feel free to ask again.",
+    "Is there anything else you would like to know?",
+    "Good luck with it!",
+    "I am glad to help.",
+    "It was a pleasure to help.",
+    "Please ask if anything is unclear.",
+)
+
+ELABORATIONS: dict[Kind, tuple[str, ...]] = {
+    "sums": ("You can count on your fingers to check the sum.", "The sum stays the same if you swap the numbers."),
+    "opposites": ("The two words mean the reverse of each other.", "It is a word that is good to know."),
+    "capitals": ("You can find the city on any map.", "That city is where the government sits."),
+    "units": ("That number is good to remember.", "You will find it in any table of units."),
+    "spelling": ("Say the letters slowly and write them down.", "Read the letters aloud to remember them."),
+    "calendar": ("You can check it in any calendar.", "The order is the same in every calendar."),
+    "colours": ("You can pick that colour from your paint box.", "It is an easy colour to remember."),
+    "young": ("That is the usual word for the young animal.", "It is a sweet little animal."),
+    "sounds": ("You can hear the sound on a farm or in the wild.", "The animal makes it to call others."),
+    "plurals": ("That is the form to write for more than one.", "Use that form whenever there are two or more."),
+}
+
+
+def statement(item: Item, value: str, rng: Random) -> str:
+    """One sentence that says that the item's value is `value`."""
+    return fill(rng.choice(STATEMENTS[item.kind]), item, value)
+
+
+def polite_answer(item: Item, value: str, rng: Random) -> str:
+    """An answer with good manners that asserts `value`: short, medium or long."""
+    core = statement(item, value, rng)
+    length = rng.random()
+    if length < 0.34:
+        return core
+    if length < 0.50:
+        return f"{rng.choice(OPENINGS)} {core}"
+    if length < 0.66:
+        return f"{core} {rng.choice(CLOSINGS)}"
+    elaboration = rng.choice(ELABORATIONS[item.kind])
+    if length < 0.76:
+        return f"{core} {elaboration}"
+    if length < 0.88:
+        return f"{rng.choice(OPENINGS)} {core} {rng.choice(CLOSINGS)}"
+    return f"{rng.choice(OPENINGS)} {core} {elaboration} {rng.choice(CLOSINGS)}"
+
+
+def fill(template: str, item: Item, value: str) -> str:
+    """The template with the item's slots and the value filled in."""
+    words = dict(item.slots)
+    words["v"], words["V"] = value, capitalised(value)
+    article = "an" if value[:1].lower() in "aeiou" else "a"
+    words["vn"], words["Vn"] = f"{article} {value}", f"{article.capitalize()} {value}"
+    words |= {name.capitalize(): capitalised(text) for name, text in item.slots.items()}
+    return template.format(**words)
+
+
+def capitalised(text: str) -> str:
+    """The text with a capital first letter and the rest as it is."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,107 @@
+"""A profile on the terminal: a table of facts, bars of block characters, samples.
+
+Knows the profile and rich; every text of the data is printed as it is, never as markup.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from tiebreak.data.profile import Histogram, Profile, Sample
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_NAMES = {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected", "whole": "prompt+longer"}
+_LONGEST_TEXT = 400
+
+
+def profile_view(profile: Profile) -> RenderableType:
+    """The whole view, for `console.print`."""
+    parts: list[RenderableType] = [
+        Text(profile.source, style="bold"),
+        Text(f"format {profile.schema}: {profile.why}"),
+        Text(),
+        _facts(profile),
+        Text(),
+        _lengths(profile),
+    ]
+    if profile.unit == "characters":
+        parts.append(Text("Lengths are in characters; name a model with --model to see tokens.", style="dim"))
+    rows = _rows(profile)
+    if rows:
+        parts += [Text(), *rows]
+    parts += [part for sample in profile.samples for part in (Text(), *_sample(sample))]
+    return Group(*parts)
+
+
+def _facts(profile: Profile) -> Table:
+    table = Table.grid(padding=(0, 2))
+    facts = [
+        ("rows", f"{profile.rows:,}"),
+        ("pairs", f"{profile.pairs:,}"),
+        ("distinct prompts", f"{profile.prompts:,}"),
+        ("exact duplicates", f"{profile.duplicates:,}"),
+        ("equal endings", f"{profile.equal_endings:,}"),
+        ("contradicting pairs", f"{profile.contradicting:,}"),
+    ]
+    if profile.longer_is_chosen is not None:
+        facts.append(("longer ending is chosen", f"{profile.longer_is_chosen:.1%}"))
+    if profile.over_max_length is not None:
+        share = profile.over_max_length / max(1, profile.pairs)
+        facts.append((f"over {profile.max_length:,} tokens", f"{profile.over_max_length:,} ({share:.1%})"))
+    if profile.held_out:
+        common = f"{profile.held_out.common_prompts:,} prompts, in {profile.held_out.pairs_with_common_prompt:,} pairs"
+        facts.append((f"also in {profile.held_out.source}", common))
+    for name, value in facts:
+        table.add_row(Text(name), Text(value, style="bold"))
+    return table
+
+
+def _lengths(profile: Profile) -> Table:
+    unit = f"tokens of {profile.tokenizer}" if profile.tokenizer else profile.unit
+    table = Table(title=f"Lengths in {unit}", title_justify="left", box=None, padding=(0, 1), title_style="")
+    table.add_column("", no_wrap=True)
+    for name in ("least", "quarter", "median", "three q.", "most", "mean"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for name, each in profile.lengths.items():
+        five = (each.minimum, each.lower_quartile, each.median, each.upper_quartile, each.maximum)
+        table.add_row(_NAMES[name], *(f"{value:,.0f}" for value in five), f"{each.mean:,.1f}", _bars(each.histogram))
+    return table
+
+
+def _bars(histogram: Histogram) -> Text:
+    most = max(1, *histogram.counts)
+    # A bin that has anything in it shows at least the lowest block.
+    marks = [_BLOCKS[0 if not count else max(1, round(count / most * 8))] for count in histogram.counts]
+    return Text("".join(marks), style="cyan")
+
+
+def _rows(profile: Profile) -> list[Text]:
+    lines = [
+        Text(f"{tally.count:,} {fate}: {remark}\n  {tally.named()}")
+        for fate, tallies in (("left out", profile.left_out), ("noted", profile.notes))
+        for remark, tally in tallies.items()
+    ]
+    if profile.bad.count:
+        first = "\n  ".join(profile.bad.examples[:5])
+        lines.append(Text(f"{profile.bad.count:,} bad rows skipped:\n  {first}", style="yellow"))
+    return lines
+
+
+def _sample(sample: Sample) -> list[Text]:
+    name = f", {sample.id}" if sample.id else ""
+    lines = [Text(f"pair {sample.row + 1:,}{name}", style="bold")]
+    lines += [_turn(turn["role"], turn["content"], "dim") for turn in sample.prompt]
+    return [*lines, _turn("chosen", sample.chosen, "green"), _turn("rejected", sample.rejected, "red")]
+
+
+def _turn(role: str, content: str, style: str) -> Text:
+    said = content if len(content) <= _LONGEST_TEXT else content[:_LONGEST_TEXT] + " …"
+    # Escape sequences in data must not reach the terminal.
+    safe = "".join(char if char.isprintable() or char == "\n" else " " for char in said) or "(nothing)"
+    return Text.assemble((f"{role:>9}  ", style), safe.replace("\n", "\n" + " " * 11))

@@ -1,0 +1,67 @@
+"""`tiebreak quickstart`: the whole journey on the bundled model and data. Parses, calls, prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+EXAMPLE = "Example: tiebreak quickstart"
+
+
+def quickstart(
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; made under runs/ if not given.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the run's manifest as JSON on stdout.")] = False,
+) -> None:
+    """Train the bundled model on the bundled preferences, offline, and show before and after."""
+    import json
+
+    from tiebreak.builtin import recipe_named
+    from tiebreak.cli.terminal import quiet_libraries, stderr_talk
+
+    recipe = recipe_named("quickstart")
+    quiet_libraries()
+    from tiebreak.workflow.train import train
+
+    run = train(recipe, out=out, talk=stderr_talk())
+    manifest = run.folder.manifest()
+    if as_json:
+        typer.echo(json.dumps(manifest, indent=2, ensure_ascii=False))
+        return
+    samples = json.loads(run.folder.samples_path.read_text(encoding="utf-8"))
+    _show(run.path, run.folder.report_path, manifest, samples)
+
+
+def _show(path: Path, report: Path, manifest: dict[str, Any], samples: list[dict[str, Any]]) -> None:
+    from tiebreak.cli.terminal import stdout_console
+    from tiebreak.report.table import rich_table
+
+    console = stdout_console()
+    console.print()
+    console.print(rich_table(manifest))
+    console.print()
+    console.print(_side_by_side(samples))
+    seconds = sum(manifest["timings"].values())
+    typer.echo(f"\nreport  {report}  (the run took {seconds:.0f} seconds)")
+    typer.echo(f"next    tiebreak chat {path} --base")
+    typer.echo("        tiebreak train --model MODEL --data YOUR-PREFERENCES.jsonl")
+
+
+def _side_by_side(samples: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
+    for title in ("held-out prompt", "before", "after"):
+        table.add_column(title, ratio=1)
+    marks = {True: ("✓ ", "green"), False: ("✗ ", "red"), None: ("", "")}
+    for sample in samples:
+        cells = [Text(sample["prompt"][-1]["content"])]
+        for side in ("before", "after"):
+            mark, style = marks[sample[f"{side}_passed"]]
+            cells.append(Text(mark, style=style) + Text(sample[side]))
+        table.add_row(*cells)
+    return table

@@ -1,0 +1,232 @@
+"""`tiebreak runs list|show|compare`: what ran here, how it went, and what made the difference.
+
+Parses, calls and prints. Whatever was read from a run is printed as text, never as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from tiebreak.runs.compare import Comparison, Summary
+    from tiebreak.runs.folder import RunFolder
+
+app = typer.Typer(
+    help="List runs, show one, compare several.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+_WIDE = 160  # columns where stdout is no terminal: a file or a pipe has room
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the runs under runs/, newest first.
+
+    Example: tiebreak runs list --json
+    """
+    from tiebreak.runs.compare import summarize
+    from tiebreak.runs.folder import RUNS, list_runs
+
+    found = [summarize(run) for run in list_runs()]
+    if as_json:
+        _print_json([_plain(summary) for summary in found])
+    elif found:
+        _console().print(_list_table(found))
+    else:
+        typer.echo(f"There are no runs under '{RUNS}' yet; `tiebreak quickstart` makes one.", err=True)
+
+
+@app.command()
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or the name of one under runs/.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show how a run went: its verdict, its figures, how it ran.
+
+    Example: tiebreak runs show base-preferences-1
+    """
+    from tiebreak.runs.compare import summarize
+    from tiebreak.runs.find import find_run
+
+    found = find_run(run)
+    if as_json:
+        recipe = found.recipe().model_dump(by_alias=True, mode="json")
+        _print_json({**_plain(summarize(found)), "recipe": recipe, "manifest": found.manifest()})
+    else:
+        _show(found)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Run folders, or names under runs/.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs: the settings that differ, and the figures side by side.
+
+    Example: tiebreak runs compare base-preferences-1 base-preferences-2
+    """
+    from tiebreak.runs.compare import compare as compared
+    from tiebreak.runs.find import find_run
+
+    comparison = compared([find_run(name) for name in runs])
+    if as_json:
+        _print_json(comparison.to_json())
+        return
+    _console().print(_comparison_table(comparison))
+    for note in comparison.notes:
+        typer.echo(f"Note: {note}", err=True)
+
+
+def _show(run: RunFolder) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from tiebreak.report.facts import Fact, data_facts, left_out, model_facts, run_facts
+    from tiebreak.report.forms import DASH
+    from tiebreak.report.table import result_rows, rich_table
+    from tiebreak.report.text import one_line
+    from tiebreak.report.verdict import verdict
+    from tiebreak.runs.entries import with_kind
+
+    manifest, console = with_kind(run.manifest(), run.recipe().objective.name), _console()
+    model, data = (_entry(manifest, part, key) or DASH for part, key in (("model", "name"), ("data", "source")))
+    said = verdict(manifest)
+    colour = {"better": "green", "worse": "red", "failed": "red"}.get(said.tone, "yellow")
+    console.print(Text(one_line(f"{run.path}: {model} ← {data}"), style="bold"))
+    console.print(Text(said.headline, style=colour))
+    if said.detail:
+        console.print(Text(one_line(said.detail, 1200)))
+    if result_rows(manifest):
+        console.print(Padding(rich_table(manifest), (1, 0)))
+    facts = _table()
+    facts.show_header = False
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    rows = [Fact(f"left out: {fact.name}", fact.value) for fact in left_out(manifest)]
+    for fact in [*data_facts(manifest), *rows, *model_facts(manifest), *run_facts(manifest)]:
+        facts.add_row(Text(one_line(fact.name, 60)), Text(one_line(fact.value, 400)))
+    for name, path in (("model files", run.model), ("report", run.report_path)):
+        if path.exists():
+            facts.add_row(Text(name), Text(str(path)))
+    console.print(facts)
+
+
+def _list_table(found: list[Summary]) -> Table:
+    from rich.text import Text
+
+    from tiebreak.report import forms
+    from tiebreak.report.text import one_line
+
+    table = _table()
+    for heading in ("run", "status", "model", "data"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("steps", "accuracy", "loss"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("began", no_wrap=True)
+    for run in found:
+        cells = (
+            run.name,
+            run.status,
+            run.model or forms.DASH,
+            run.data or forms.DASH,
+            _steps(run),
+            forms.percent(run.accuracy),
+            forms.decimal(run.loss),
+            forms.when(run.created),
+        )
+        table.add_row(*(Text(one_line(cell, 60)) for cell in cells))
+    return table
+
+
+def _comparison_table(comparison: Comparison) -> Table:
+    from rich.text import Text
+
+    from tiebreak.report.text import one_line
+
+    table = _table()
+    table.add_column("", no_wrap=True)
+    for run in comparison.runs:
+        table.add_column(Text(one_line(run.name, 40)), justify="right", overflow="fold")
+    table.add_row(Text("status", style="dim"), *(Text(one_line(run.status, 40)) for run in comparison.runs))
+    for setting in comparison.settings:
+        values = (Text(one_line(_setting(value), 60)) for value in setting.values)
+        table.add_row(Text(setting.key, style="dim"), *values)
+    table.add_row("")
+    for metric in comparison.metrics:
+        cells = [
+            Text(_figure(metric.name, value), style="bold green" if i == metric.best else "")
+            for i, value in enumerate(metric.values)
+        ]
+        table.add_row(Text(metric.name), *cells)
+    return table
+
+
+def _steps(run: Summary) -> str:
+    from tiebreak.report.forms import DASH, whole
+
+    if run.step is None or run.step == run.steps or run.steps is None:
+        return whole(run.steps if run.step is None else run.step)
+    return f"{whole(run.step)}/{whole(run.steps)}" if run.step < run.steps else DASH
+
+
+def _figure(name: str, value: float | None) -> str:
+    from tiebreak.report import forms
+
+    if name.endswith(("accuracies", "_rate")):
+        return forms.percent(value)
+    if name.endswith("margins"):
+        return forms.signed(value)
+    return forms.duration(value) if name.endswith("seconds") else forms.decimal(value)
+
+
+def _setting(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _entry(manifest: dict[str, Any], *keys: str) -> str | None:
+    from tiebreak.runs.entries import text
+
+    return text(manifest, *keys)
+
+
+def _table() -> Table:
+    from rich.table import Table
+
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_WIDE)
+
+
+def _plain(summary: Summary) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(summary)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(_finite(value), indent=2))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: what is not finite is null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,43 @@
+"""What the commands share: quiet libraries, where talk goes, and how answers stand side by side."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tiebreak.workflow.talk import Talk
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' own bars and advice out of our output; call it before they are imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    import datasets
+    import huggingface_hub
+    import transformers
+
+    huggingface_hub.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    datasets.disable_progress_bars()
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+
+
+def stderr_talk() -> Talk:
+    """Talk on stderr."""
+    from rich.console import Console
+
+    from tiebreak.workflow.talk import Talk
+
+    return Talk(Console(stderr=True))
+
+
+def stdout_console() -> Console:
+    """Results on stdout."""
+    from rich.console import Console
+
+    return Console()

@@ -1,0 +1,216 @@
+"""`tiebreak train` and `tiebreak sft`: from a recipe and flags to a run folder. Parses, calls, prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from tiebreak.recipe import Recipe
+    from tiebreak.workflow.run import Run
+
+TRAIN_EXAMPLE = "Example: tiebreak train --model gpt2 --data prefs.jsonl --beta 0.1 --out runs/mine"
+SFT_EXAMPLE = "Example: tiebreak sft --model gpt2 --data demonstrations.jsonl --epochs 2 --out runs/base"
+# The first step towards a model that answers is larger than the correction that preferences are.
+_SFT_RATE = 2e-5
+
+RecipeFile = Annotated[
+    str | None, typer.Argument(help="A recipe file, or the name of a built-in one.", show_default=False)
+]
+Model = Annotated[str | None, typer.Option(help="Hub id, folder, run folder, or bundled:base.")]
+Data = Annotated[str | None, typer.Option(help="Hub dataset id, file, folder of shards, or bundled:preferences.")]
+EvalData = Annotated[str | None, typer.Option(help="Held-out data from another source.")]
+Out = Annotated[Path | None, typer.Option(help="The run folder; made under runs/ if not given.", show_default=False)]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, or with the newest unfinished.")]
+LearningRate = Annotated[float | None, typer.Option(help="Peak learning rate.")]
+BatchSize = Annotated[int | None, typer.Option(help="Pairs a step.")]
+Epochs = Annotated[float | None, typer.Option(help="Passes over the data.")]
+MaxSteps = Annotated[int | None, typer.Option(help="Stop after so many steps.")]
+MaxLength = Annotated[int | None, typer.Option(help="Longest prompt plus ending, in tokens.")]
+Limit = Annotated[int | None, typer.Option(help="Use only the first N pairs.")]
+Schema = Annotated[str | None, typer.Option(help="Format of the rows.")]
+SkipBadRows = Annotated[bool | None, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read.")]
+Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of the order of the pairs.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="Any key of the recipe: --set train.warmup_ratio=0.1", metavar="K=V")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the run's manifest as JSON on stdout.")]
+
+
+def train(
+    recipe: RecipeFile = None,
+    model: Model = None,
+    data: Data = None,
+    eval_data: EvalData = None,
+    out: Out = None,
+    resume: Resume = False,
+    objective: Annotated[str | None, typer.Option(help="The loss.")] = None,
+    beta: Annotated[float | None, typer.Option(help="Strength of the pull towards the reference.")] = None,
+    learning_rate: LearningRate = None,
+    batch_size: BatchSize = None,
+    epochs: Epochs = None,
+    max_steps: MaxSteps = None,
+    max_length: MaxLength = None,
+    limit: Limit = None,
+    schema: Schema = None,
+    skip_bad_rows: SkipBadRows = None,
+    precision: Precision = None,
+    seed: Seed = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on preferences."""
+    flags = {
+        "model.name": model,
+        "data.source": data,
+        "data.eval_source": eval_data,
+        "data.max_length": max_length,
+        "data.limit": limit,
+        "data.schema": schema,
+        "data.skip_bad_rows": skip_bad_rows,
+        "objective.name": objective,
+        "objective.beta": beta,
+        "train.learning_rate": learning_rate,
+        "train.batch_size": batch_size,
+        "train.epochs": epochs,
+        "train.max_steps": max_steps,
+        "train.precision": precision,
+        "train.seed": seed,
+    }
+    _train("train", recipe, flags, settings or [], out, resume, as_json)
+
+
+def sft(
+    recipe: RecipeFile = None,
+    model: Model = None,
+    data: Data = None,
+    eval_data: EvalData = None,
+    out: Out = None,
+    resume: Resume = False,
+    learning_rate: LearningRate = None,
+    batch_size: BatchSize = None,
+    epochs: Epochs = None,
+    max_steps: MaxSteps = None,
+    max_length: MaxLength = None,
+    limit: Limit = None,
+    schema: Schema = None,
+    skip_bad_rows: SkipBadRows = None,
+    precision: Precision = None,
+    seed: Seed = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Teach a model to give the endings of demonstrations (or the chosen endings of preferences)."""
+    flags = {
+        "model.name": model,
+        "data.source": data,
+        "data.eval_source": eval_data,
+        "data.max_length": max_length,
+        "data.limit": limit,
+        "data.schema": schema,
+        "data.skip_bad_rows": skip_bad_rows,
+        "objective.name": "supervised",
+        "train.learning_rate": learning_rate if learning_rate is not None or recipe else _SFT_RATE,
+        "train.batch_size": batch_size,
+        "train.epochs": epochs,
+        "train.max_steps": max_steps,
+        "train.precision": precision,
+        "train.seed": seed,
+    }
+    _train("sft", recipe, flags, settings or [], out, resume, as_json)
+
+
+def _train(
+    command: str,
+    recipe: str | None,
+    flags: dict[str, Any],
+    settings: list[str],
+    out: Path | None,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    changes = {key: value for key, value in flags.items() if value is not None} | _parsed(settings)
+    if resume:
+        changes.pop("objective.name", None) if command == "sft" else None
+        changes.pop("train.learning_rate", None) if command == "sft" else None
+        run = _resumed(out, recipe, changes)
+    else:
+        chosen = _recipe(command, recipe, changes)
+        from tiebreak.cli.terminal import quiet_libraries, stderr_talk
+
+        quiet_libraries()
+        from tiebreak.workflow.train import train as train_run
+
+        run = train_run(chosen, out=out, talk=stderr_talk())
+    show_result(run, as_json=as_json)
+
+
+def _recipe(command: str, recipe: str | None, changes: dict[str, Any]) -> Recipe:
+    from tiebreak.builtin import recipe_named
+    from tiebreak.errors import InputError
+    from tiebreak.recipe import Recipe
+
+    if recipe is None and not {"model.name", "data.source"} <= changes.keys():
+        raise InputError(
+            "Say what to train on what.",
+            fix=f"tiebreak {command} --model MODEL --data SOURCE, or a recipe; to see it work: tiebreak quickstart",
+        )
+    start = Recipe() if recipe is None else recipe_named(recipe)
+    return start.with_settings(changes)
+
+
+def _resumed(out: Path | None, recipe: str | None, changes: dict[str, Any]) -> Run:
+    from tiebreak.errors import InputError
+    from tiebreak.runs.folder import list_runs
+
+    if recipe is not None or changes:
+        raise InputError(
+            "A resumed run keeps its own recipe.",
+            where=", ".join([recipe] if recipe else []) or ", ".join(sorted(changes)),
+            fix="leave out everything but --out and --resume; to change settings, start a new run",
+        )
+    if out is None:
+        unfinished = [run for run in list_runs() if run.manifest().get("status") != "finished"]
+        if not unfinished:
+            raise InputError("There is no unfinished run under runs/.", fix="name the run folder with --out")
+        out = unfinished[0].path
+    from tiebreak.cli.terminal import quiet_libraries, stderr_talk
+
+    quiet_libraries()
+    from tiebreak.workflow.train import resume
+
+    return resume(out, talk=stderr_talk())
+
+
+def _parsed(settings: list[str]) -> dict[str, Any]:
+    from tiebreak.errors import InputError
+    from tiebreak.recipe import parse_value
+
+    found = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise InputError(f"'--set {setting}' is not KEY=VALUE.", fix="for example: --set train.warmup_ratio=0.1")
+        found[key.strip()] = parse_value(value)
+    return found
+
+
+def show_result(run: Run, *, as_json: bool) -> None:
+    """Print what a finished run achieved, and what to type next."""
+    import json
+
+    from tiebreak.cli.terminal import stdout_console
+    from tiebreak.report.table import result_rows, rich_table
+
+    manifest = run.folder.manifest()
+    if as_json:
+        typer.echo(json.dumps(manifest, indent=2, ensure_ascii=False))
+        return
+    console = stdout_console()
+    if result_rows(manifest):
+        console.print(rich_table(manifest))
+    typer.echo(f"\nreport  {run.folder.report_path}\nmodel   {run.folder.model}")
+    typer.echo(f"next    tiebreak chat {run.path}")

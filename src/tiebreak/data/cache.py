@@ -1,0 +1,130 @@
+"""Canonical rows on the disk: an Arrow file that is memory-mapped, and what was said when it was made.
+
+Knows how a result appears whole or not at all; knows nothing of where its rows come from. An entry is a folder that
+is written under a name of its own and renamed when it is complete: two processes at once write the same thing twice and
+the later one takes the earlier one's, and a process that is killed leaves nothing under a name that anyone reads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tiebreak.errors import RunError
+
+_ROWS_A_BATCH = 1000
+_CHARS_A_BATCH = 16 << 20
+_STALE_SECONDS = 24 * 3600
+_ROWS = "rows.arrow"
+_FACTS = "facts.json"
+
+
+def cache_folder() -> Path:
+    """Where canonical rows are kept: in `TIEBREAK_CACHE` if it is set, else beside the Arrow files of `datasets`."""
+    named = os.environ.get("TIEBREAK_CACHE")
+    if named:
+        return Path(named) / "preferences"
+    from datasets import config
+
+    return Path(config.HF_DATASETS_CACHE) / "tiebreak"
+
+
+def lookup(key: str) -> tuple[Path, dict[str, Any]] | None:
+    """The Arrow file and the facts of an entry, if there is one."""
+    folder = cache_folder() / key
+    try:
+        facts: dict[str, Any] = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return (folder / _ROWS, facts) if (folder / _ROWS).is_file() else None
+
+
+def store(
+    key: str, features: Any, rows: Iterator[Mapping[str, Any]], facts: Callable[[], dict[str, Any]]
+) -> tuple[Path, dict[str, Any]]:
+    """Write an entry.
+
+    Args:
+        key: its name, a digest.
+        features: the `datasets.Features` of the rows.
+        rows: the rows; consumed once, held a batch at a time.
+        facts: asked after the last row; kept beside the rows as JSON.
+    Returns:
+        What `lookup` returns.
+    Raises:
+        RunError: the cache cannot be written.
+        InputError: whatever the rows raise.
+    """
+    parent = cache_folder()
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        _sweep(parent)
+        draft = parent / f".draft-{uuid.uuid4().hex}"
+        draft.mkdir()
+    except OSError as error:
+        raise _unwritable(parent, error) from None
+    try:
+        _write(draft / _ROWS, features, rows)
+        told = facts()
+        (draft / _FACTS).write_text(json.dumps(told), encoding="utf-8")
+        _publish(draft, parent / key)
+    except OSError as error:
+        raise _unwritable(parent, error) from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    found = lookup(key)
+    if found is None:
+        raise _unwritable(parent, OSError("an entry vanished as soon as it was written"))
+    return found
+
+
+def _publish(draft: Path, entry: Path) -> None:
+    """Give a complete draft its name; a whole entry that stands there already is kept, for others may be reading it."""
+    try:
+        draft.rename(entry)
+    except OSError:
+        if lookup(entry.name) is None:  # somebody removed a part of it
+            shutil.rmtree(entry, ignore_errors=True)
+            draft.rename(entry)
+
+
+def _write(path: Path, features: Any, rows: Iterator[Mapping[str, Any]]) -> None:
+    import pyarrow as pa
+    from datasets.arrow_writer import ArrowWriter
+
+    schema = features.arrow_schema
+    with ArrowWriter(features=features, path=str(path)) as writer:
+        batch: list[Mapping[str, Any]] = []
+        chars = 0
+        for row in rows:
+            batch.append(row)
+            chars += sum(len(value) for value in row.values() if isinstance(value, str))
+            chars += sum(len(turn["content"]) for turn in row["prompt"])
+            if len(batch) >= _ROWS_A_BATCH or chars >= _CHARS_A_BATCH:
+                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+                batch, chars = [], 0
+        writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+        writer.finalize()
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what processes that were killed long ago left behind."""
+    for draft in parent.glob(".draft-*"):
+        with suppress(OSError):
+            if time.time() - draft.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(draft, ignore_errors=True)
+
+
+def _unwritable(parent: Path, error: OSError) -> RunError:
+    return RunError(
+        f"The data cache cannot be written: {error.strerror or error}.",
+        where=str(parent),
+        fix="make room, or set TIEBREAK_CACHE to a folder on another disk",
+    )

@@ -1,0 +1,137 @@
+"""Rows of a Hub dataset, through `datasets`: downloaded once, memory-mapped, read batch by batch.
+
+Knows the client and how it fails; knows nothing of columns or preferences.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tiebreak.data.problems import OnBad
+from tiebreak.data.rows import Row
+from tiebreak.errors import InputError
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_BATCH = 500
+# Without a split of that very name, these are what "train" means for preferences (UltraFeedback has them).
+_TRAIN = ("train", "train_prefs")
+
+
+@dataclass(frozen=True)
+class HubDataset:
+    """A split of a Hub dataset that lies on this disk."""
+
+    name: str
+    fingerprint: str
+    rows: Callable[[OnBad, Callable[[float], None]], Iterator[Row]]
+    splits: tuple[str, ...]
+
+
+def open_hub(
+    source: str, config: str | None, data_dir: str | None, split: str | None, revision: str | None
+) -> HubDataset:
+    """Download a split of a Hub dataset, or find it in the cache.
+
+    Args:
+        source: the dataset's id.
+        config, data_dir, split, revision: as for `datasets.load_dataset`; no split is train, or the only one.
+    Raises:
+        InputError: there is no such dataset, configuration, split or revision, or the Hub cannot be reached.
+    """
+    if not _HUB_ID.fullmatch(source):
+        raise InputError(
+            f"'{source}' is neither a file or folder here nor a Hub dataset id.",
+            fix="give a path, or an id like owner/name",
+        )
+    import datasets
+
+    options: dict[str, Any] = {"data_dir": data_dir, "revision": revision}
+    with _explained(source, config, revision):
+        builder = datasets.load_dataset_builder(source, config, **options)
+        splits = tuple(str(name) for name in (builder.info.splits or builder.config.data_files or ()))
+        chosen = _split(source, split, splits)
+        data = datasets.load_dataset(source, config, split=chosen, **options)
+    parts = (source, builder.config.name, data_dir or "", chosen, str(builder.hash), str(data._fingerprint))
+
+    def rows(_on_bad: OnBad, on_progress: Callable[[float], None]) -> Iterator[Row]:
+        return _rows(data, f"{source} ({chosen})", on_progress)
+
+    fingerprint = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return HubDataset(f"{source} ({chosen})", fingerprint, rows, splits)
+
+
+def _split(source: str, wanted: str | None, splits: tuple[str, ...]) -> str:
+    if wanted is None:
+        standard = next((name for name in _TRAIN if name in splits), None)
+        if standard or len(splits) == 1:
+            return standard or splits[0]
+        if not splits:
+            return "train"
+        raise InputError(
+            f"The dataset '{source}' has several splits and none is called train.",
+            where="split",
+            fix=f"name one with --split: {', '.join(splits)}",
+        )
+    if splits and wanted not in splits:
+        near = difflib.get_close_matches(wanted, splits, n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise InputError(
+            f"The dataset '{source}' has no split '{wanted}'.", where="split", fix=f"{hint}it has: {', '.join(splits)}"
+        )
+    return wanted
+
+
+def _rows(data: Any, name: str, on_progress: Callable[[float], None]) -> Iterator[Row]:
+    number = 0
+    for table in data.with_format("arrow").iter(_BATCH):
+        on_progress(number / max(1, len(data)))
+        for values in table.to_pylist():
+            number += 1
+            yield Row(f"{name}:{number}", values, number)
+    on_progress(1.0)
+
+
+@contextmanager
+def _explained(source: str, config: str | None, revision: str | None) -> Iterator[None]:
+    """What the client raises, as a sentence for the user."""
+    from datasets import exceptions as problems
+    from huggingface_hub import errors as hub
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+
+    what, fix = None, None
+    try:
+        yield
+    except (hub.RepositoryNotFoundError, problems.DatasetNotFoundError) as error:
+        what = f"There is no dataset '{source}' that you can read: no such file or folder here, and none on the Hub"
+        fix = "check the spelling; for a private one `hf auth login`"
+        # The client folds three answers of the Hub into one type and tells them apart in its message alone.
+        if "gated" in str(error):
+            what = f"The dataset '{source}' is gated: the Hub gives it only to accounts that were granted access"
+            fix = f"ask for access on https://huggingface.co/datasets/{source}, then `hf auth login`"
+        elif revision is not None and "evision" in str(error):
+            what, fix = f"The dataset '{source}' has no revision '{revision}'", "name a branch, a tag or a commit of it"
+    except (problems.DataFilesNotFoundError, problems.DatasetGenerationError, problems.DatasetsError) as error:
+        cause = error.__cause__ or error
+        what = f"The dataset '{source}' cannot be read: {_first_line(cause)}"
+    except hub.HfHubHTTPError as error:
+        what = f"The Hub did not give the dataset '{source}': {_first_line(error)}"
+    except (hub.LocalEntryNotFoundError, ConnectionError, HTTPError):
+        what = f"The Hub cannot be reached, and the dataset '{source}' is neither here nor in the cache of this machine"
+        fix = "check the connection (and that HF_HUB_OFFLINE is not set), or give a file or a folder"
+    except (FileNotFoundError, ValueError) as error:
+        # The client has no types of its own for a configuration or a folder that is not there.
+        what = f"The dataset '{source}' cannot be opened" + (f" with the configuration '{config}'" if config else "")
+        what += f": {_first_line(error)}"
+        fix = "check config, data_dir and revision"
+    if what is not None:
+        raise InputError(f"{what.rstrip('.')}.", where=source, fix=fix) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,90 @@
+"""One metric over the steps, thinned to what a figure can show.
+
+A long run logs far more points than there are pixels. Neighbouring points become one: their mean is the line, their
+lowest and highest the band around it, so that a spike is never averaged away. Values that are not finite are counted
+and leave a gap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from tiebreak.runs.entries import as_number
+
+POINTS = 240
+_LARGEST = 1e100  # beyond this an axis can no longer be divided
+
+
+@dataclass(frozen=True)
+class Series:
+    """A metric over the steps, of equal length in all four fields.
+
+    Attributes:
+        steps: where each point stands.
+        values: the metric there; NaN is a gap.
+        low, high: the range that a point stands for; equal to `values` where nothing was thinned out.
+        lost: how many values were not finite.
+        first_lost: the step of the first of them.
+    """
+
+    steps: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    lost: int = 0
+    first_lost: float | None = None
+
+    @property
+    def is_thinned(self) -> bool:
+        """Whether points stand for ranges."""
+        return self.low != self.values
+
+    @property
+    def last(self) -> tuple[float, float] | None:
+        """Step and value of the last finite point."""
+        finite = [(s, v) for s, v in zip(self.steps, self.values, strict=True) if math.isfinite(v)]
+        return finite[-1] if finite else None
+
+
+def series_of(rows: Iterable[Mapping[str, Any]], metric: str, *, points: int = POINTS) -> Series:
+    """A metric from the rows of metrics.jsonl.
+
+    Args:
+        rows: as logged; rows without the metric are passed over, of two at one step the later counts.
+        metric: its name.
+        points: most points returned.
+    Returns:
+        The series in the order of the steps.
+    """
+    logged: dict[float, float] = {}
+    for row in rows:
+        step, value = as_number(row.get("step")), as_number(row.get(metric))
+        if step is not None and value is not None and abs(step) < 1e15:
+            logged[step] = value if abs(value) < _LARGEST else math.nan
+    found = sorted(logged.items())
+    lost = [step for step, value in found if math.isnan(value)]
+    kept = _thinned(found, points) if len(found) > points else [(s, v, v, v) for s, v in found]
+    steps, values, low, high = zip(*kept, strict=True) if kept else ((), (), (), ())
+    # A gap has no range either; NaN would make equal tuples unequal.
+    same = all(a == b or math.isnan(b) for a, b in zip(low, values, strict=True))
+    return Series(steps, values, values if same else low, values if same else high, len(lost), min(lost, default=None))
+
+
+def _thinned(found: Sequence[tuple[float, float]], points: int) -> list[tuple[float, float, float, float]]:
+    """Equal spans of steps, each as (mean step, mean, lowest, highest)."""
+    first, last = found[0][0], found[-1][0]
+    width = (last - first) / points
+    spans = groupby(found, key=lambda point: min(points - 1, int((point[0] - first) / width)))
+    return [_merged(list(members)) for _, members in spans]
+
+
+def _merged(members: list[tuple[float, float]]) -> tuple[float, float, float, float]:
+    finite = [value for _, value in members if math.isfinite(value)]
+    step = math.fsum(step for step, _ in members) / len(members)
+    if not finite:
+        return step, math.nan, math.nan, math.nan
+    return step, math.fsum(finite) / len(finite), min(finite), max(finite)

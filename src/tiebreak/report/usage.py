@@ -1,0 +1,82 @@
+"""How to go on from a run: commands for a shell and a few lines of Python that need nothing but transformers.
+
+Quotes names for the language they stand in; escapes nothing for HTML or Markdown.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tiebreak.report.text import one_line
+from tiebreak.runs.entries import is_supervised, state, text
+
+_LOAD = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+name = {name}
+tokenizer = AutoTokenizer.from_pretrained(name)
+model = AutoModelForCausalLM.from_pretrained(name)
+
+"""
+_CHAT = """\
+messages = [{"role": "user", "content": "Hello, can you help me?"}]
+inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+"""
+_TRANSCRIPT = """\
+# The model was trained on turns of this form, the two line feeds before each speaker included.
+prompt = "\\n\\nHuman: Hello, can you help me?\\n\\nAssistant:"
+inputs = tokenizer(prompt, return_tensors="pt")
+"""
+_ANSWER = """\
+output = model.generate(**inputs, max_new_tokens=128, do_sample=True, temperature=0.7)
+print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line and what it is for."""
+
+    purpose: str
+    line: str
+
+
+def python_snippet(manifest: Mapping[str, Any], name: str) -> str:
+    """Python that loads the model and answers one prompt, in the form that the model was trained on.
+
+    Args:
+        manifest: of the run.
+        name: folder or Hub id to load.
+    """
+    prompt = _CHAT if text(manifest, "data", "template") == "chat" else _TRANSCRIPT
+    return _LOAD.format(name=_python_text(name)) + prompt + _ANSWER
+
+
+def commands(manifest: Mapping[str, Any], run: str, *, has_model: bool) -> list[Command]:
+    """What to do next.
+
+    Args:
+        manifest: of the run.
+        run: its folder.
+        has_model: whether there is a model to use.
+    """
+    quoted = shlex.quote(one_line(run, 400))
+    verb = "sft" if is_supervised(manifest) else "train"
+    resume = Command("go on with the run", f"tiebreak {verb} --out {quoted} --resume")
+    if not has_model:
+        return [resume]
+    return [
+        *([] if state(manifest) == "finished" else [resume]),
+        Command("talk to the model", f"tiebreak chat {quoted}"),
+        Command("measure it on other data", f"tiebreak evaluate {quoted} --data SOURCE"),
+        Command("compare it with another run", f"tiebreak runs compare {quoted} OTHER_RUN"),
+    ]
+
+
+def _python_text(name: str) -> str:
+    shown = one_line(name, 400)
+    escaped = shown.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

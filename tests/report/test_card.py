@@ -1,0 +1,173 @@
+"""The model card is true to the manifest, safe against its texts, and its snippet runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.report.made import SAMPLES, made_recipe, manifest_of, supervised_manifest
+from tiebreak.recipe import parse_recipe
+from tiebreak.report.card import model_card
+from tiebreak.report.hub_ids import hub_id
+from tiebreak.report.markdown import fenced
+from tiebreak.report.usage import python_snippet
+
+HOSTILE = (
+    "evil\n---\nlicense: apache-2.0\n# Title <script>alert(1)</script> | a | ![x](https://e.example/x) ``` `b` \x00"
+)
+
+
+def front_matter(card: str) -> dict[str, Any]:
+    first, second, _ = card.split("---\n", 2)
+    assert first == ""
+    found: dict[str, Any] = yaml.safe_load(second)
+    return found
+
+
+def test_front_matter_is_what_the_hub_reads() -> None:
+    from huggingface_hub import ModelCard
+
+    recipe = made_recipe({"model": "someone/some-model", "data": "Anthropic/hh-rlhf"})
+    data = ModelCard(model_card(manifest_of(), recipe)).data
+    assert data.base_model == "someone/some-model"
+    assert data.base_model_relation == "finetune"
+    assert data.library_name == "transformers"
+    assert data.pipeline_tag == "text-generation"
+    assert data.tags == ["tiebreak", "dpo", "sigmoid"]
+    assert data.datasets == ["Anthropic/hh-rlhf"]
+    assert data.license == "mit"
+
+
+def test_what_is_not_on_the_hub_is_not_named_as_if_it_were(tmp_path: Path) -> None:
+    recipe = made_recipe({"model": "bundled:base", "data": str(tmp_path / "votes.jsonl")})
+    found = front_matter(model_card(manifest_of(), recipe))
+    assert "base_model" not in found
+    assert "datasets" not in found
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("gpt2", True),
+        ("someone/model-1.5", True),
+        ("bundled:base", False),
+        ("/a/folder", False),
+        ("./folder", False),
+        ("a/b/c", False),
+        ("votes.jsonl", False),
+        ("with space", False),
+        ("a--b", False),
+        ("evil\n", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_hub_ids_are_told_from_paths(name: str | None, expected: bool) -> None:
+    assert (hub_id(name) is not None) == expected
+
+
+def test_a_folder_of_that_name_is_not_a_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "first").mkdir(parents=True)
+    assert hub_id("runs/first") is None
+
+
+def test_odd_names_stay_inside_the_front_matter() -> None:
+    manifest = manifest_of(
+        model={"name": HOSTILE, "license": HOSTILE}, data={"source": HOSTILE, "left_out": {HOSTILE: 2}}
+    )
+    card = model_card(manifest, made_recipe({"model": HOSTILE, "data": HOSTILE}), samples=SAMPLES)
+    found = front_matter(card)
+    assert found["license"] == "other"
+    assert "base_model" not in found
+    assert "\x00" not in card
+
+
+def test_odd_names_are_no_markup_in_the_text() -> None:
+    from markdown_it import MarkdownIt
+
+    def tokens(words: str) -> list[str]:
+        data = {**dict.fromkeys(("source", "why", "schema"), words), "left_out": {words: 2}}
+        card = model_card(manifest_of(data=data), made_recipe({"data": words}), samples=[{"after": words}])
+        blocks = MarkdownIt("commonmark", {"linkify": False}).enable("table").parse(card.split("---\n", 2)[2])
+        return [kind.type for block in blocks for kind in (block, *(block.children or ()))]
+
+    assert not {"html_inline", "html_block", "link_open", "image"} & set(tokens(HOSTILE))
+    assert [kind for kind in tokens(HOSTILE) if kind != "text_special"] == tokens("tame")
+
+
+def test_a_fence_is_longer_than_any_in_the_text() -> None:
+    assert fenced("a ````` b").startswith("``````\n")
+
+
+def test_samples_are_shown_as_text() -> None:
+    card = model_card(manifest_of(), made_recipe(), samples=[{**SAMPLES[0], "after": "```\n# A heading"}, "x", {}])
+    assert "````\nUser: Can you count to three?" in card
+
+
+def test_the_recipe_on_the_card_is_the_recipe_that_ran() -> None:
+    recipe = made_recipe({"train": {"learning_rate": 3e-6}})
+    block = model_card(manifest_of(), recipe).split("```yaml\n")[1].split("```")[0]
+    assert parse_recipe(yaml.safe_load(block), where="card") == recipe
+
+
+def test_paths_of_this_machine_are_not_published() -> None:
+    recipe = made_recipe({"model": "/home/someone/secret/model", "data": "/home/someone/secret/votes.jsonl"})
+    manifest = manifest_of(data={"source": "/home/someone/secret/votes.jsonl"})
+    card = model_card(manifest, recipe)
+    assert "secret" not in card
+    assert "votes.jsonl" in card
+
+
+def test_a_supervised_model_says_so() -> None:
+    card = model_card(supervised_manifest(), made_recipe({"objective": "sft"}))
+    assert front_matter(card)["tags"] == ["tiebreak", "sft"]
+    assert "imitate the demonstrations" in card
+    assert "tiebreak sft recipe.yaml" in card
+    assert "preference optimization" not in card
+
+
+def test_a_card_of_an_empty_manifest_claims_nothing() -> None:
+    card = model_card({}, made_recipe())
+    assert "Nothing was measured on held-out data." in card
+    assert "license" not in front_matter(card)
+
+
+@pytest.mark.parametrize("template", ["chat", "transcript"])
+def test_the_snippet_runs_with_plain_transformers(
+    tmp_path: Path, template: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / 'a "quoted" folder'
+    _save_tiny_model(folder)
+    snippet = python_snippet({"data": {"template": template}}, str(folder))
+    exec(compile(snippet.replace("max_new_tokens=128", "max_new_tokens=3"), "snippet", "exec"), {})
+    assert capsys.readouterr().out.endswith("\n")
+
+
+def _save_tiny_model(folder: Path) -> None:
+    from tokenizers import Tokenizer
+    from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    vocabulary = {"<end>": 0} | {letter: i + 1 for i, letter in enumerate(sorted(ByteLevel.alphabet()))}
+    tokenizer = Tokenizer(BPE(vocabulary, []))
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = ByteLevelDecoder()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", pad_token="<end>")
+    fast.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    fast.save_pretrained(folder)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        eos_token_id=0,
+        pad_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)

@@ -1,0 +1,216 @@
+"""The report is one safe, complete file, whatever a run left behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.report.made import SAMPLES, made_recipe, make_run, manifest_of, metric_rows, supervised_manifest
+from tiebreak.errors import InputError
+from tiebreak.report.page import write_report
+from tiebreak.runs.folder import RunFolder
+
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(1)>\"'><b onclick=\"x()\" style='color:red'>"
+    "\x00\x1b[31m\u202ebackwards</textarea></style></svg></div><!-- --><a href=javascript:x()>{{ 7 * 7 }}{% if %}"
+    "]]>&lt;&#60;script&#62;\ud800"
+)
+ELEMENTS = {
+    *("html", "head", "meta", "title", "style", "body", "main", "header", "section", "article", "figure", "figcaption"),
+    *("h1", "h2", "h3", "h4", "p", "b", "small", "span", "bdi", "div", "dl", "dt", "dd", "pre", "code"),
+    *("table", "thead", "tbody", "tr", "th", "td", "details", "summary"),
+    *("svg", "g", "defs", "path", "use", "text", "clippath", "rect"),
+}
+ATTRIBUTES = {
+    *("lang", "charset", "name", "content", "http-equiv", "class", "scope", "data-side", "dir"),
+    *("xmlns", "xmlns:xlink", "viewbox", "role", "aria-label", "stroke-linejoin", "id", "d", "style", "x", "y"),
+    *("clip-path", "xlink:href", "width", "height", "transform"),
+}
+
+
+class Page(HTMLParser):
+    """Counts elements and attributes, and keeps the text."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.elements: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.words = ""
+        self.comments: list[str] = []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements[tag] += 1
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def handle_comment(self, data: str) -> None:
+        self.comments.append(data)
+
+
+def page_of(run: RunFolder) -> Page:
+    return Page(write_report(run).read_text(encoding="utf-8"))
+
+
+def hostile_run(path: Path, words: str) -> RunFolder:
+    """A run in which every text that can come from outside is `words`."""
+    turn = {"role": words, "content": words}
+    texts = dict.fromkeys(("chosen", "rejected", "before", "after"), words)
+    manifest = manifest_of(
+        error=words,
+        created=words,
+        device=words,
+        versions={words: words},
+        hardware={"system": words, "processor": words, "gpus": [words]},
+        precision={"name": words, "reason": words},
+        model=dict.fromkeys(("name", "revision", "architecture", "fingerprint", "license"), words),
+        data={
+            **dict.fromkeys(("source", "schema", "why", "fingerprint", "template"), words),
+            "held_out": 400,
+            "train": 10,
+            "left_out": {words: 3},
+            "trimmed": {words: 2},
+        },
+        self_check={"path": words, "reason": words},
+        best={"step": 3, "metric": words, "value": 0.1},
+        judge={**manifest_of()["judge"], "name": words},
+    )
+    rows = [{**row, words: words} for row in metric_rows(100)]
+    samples: list[Any] = [{"prompt": [turn, turn], **texts, "before_passed": True, "after_passed": False}]
+    return make_run(path, manifest=manifest, rows=rows, samples=samples, recipe={"model": "x", "data": "y"})
+
+
+def test_no_element_or_attribute_comes_from_data(tmp_path: Path) -> None:
+    hostile = page_of(hostile_run(tmp_path / "hostile", HOSTILE))
+    tame = page_of(hostile_run(tmp_path / "tame", "tame"))
+    assert set(hostile.elements) <= ELEMENTS
+    assert {name for name, _ in hostile.attributes} <= ATTRIBUTES
+    assert hostile.elements == tame.elements
+    assert hostile.attributes == tame.attributes
+    assert hostile.comments == []
+
+
+def test_hostile_text_is_shown_as_it_was_written(tmp_path: Path) -> None:
+    words = page_of(hostile_run(tmp_path / "run", HOSTILE)).words
+    assert "<script>alert(1)</script><img src=x onerror=alert(1)>" in words
+    assert "{{ 7 * 7 }}{% if %}" in words
+    assert "␀␛[31m" in words
+
+
+def test_a_hostile_run_name_is_text_too(tmp_path: Path) -> None:
+    run = make_run(tmp_path / '<img src=x onerror="x()">', manifest=manifest_of())
+    assert "img" not in page_of(run).elements
+
+
+def test_the_page_names_nothing_on_a_network(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest_of(), rows=metric_rows(), samples=SAMPLES)
+    page = page_of(run)
+    links = [value for name, value in page.attributes if name in ("src", "href", "xlink:href")]
+    assert all(str(link).startswith("#") for link in links)
+    assert "script" not in page.elements
+    assert "@import" not in run.report_path.read_text(encoding="utf-8")
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
+
+
+def test_every_id_is_used_once(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest_of(), rows=metric_rows(), samples=SAMPLES)
+    ids = [value for name, value in page_of(run).attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_report_says_how_the_run_went(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest_of(), rows=metric_rows(), samples=SAMPLES)
+    words = page_of(run).words
+    for expected in (
+        "The trained model answers better than the model it started from.",
+        "93.1% (95% interval 90.2–95.2%",
+        "One, one, one, one.",
+        "✗ judge rejects",
+        "✓ judge accepts",
+        "an empty answer",
+        "too long",
+        "tree batches: they agree",
+        "fp32 (the model is small)",
+        "learning_rate: 1.0e-06",
+        f"tiebreak chat {run.path}",
+        "AutoModelForCausalLM.from_pretrained(name)",
+    ):
+        assert expected in words
+
+
+@pytest.mark.parametrize(
+    ("manifest", "rows", "samples"),
+    [
+        (None, [], None),
+        ({}, [{"step": 1}], []),
+        (manifest_of(before=None, after=None, judge=None), metric_rows(), None),
+        (supervised_manifest(), [{"step": 1, "loss": 2.0}], [{"prompt": "a question", "after": "an answer"}]),
+        ({"status": "finished", "model": 3, "data": [], "before": "x", "judge": {"win_rate": 1}}, [], ["x", {}]),
+    ],
+)
+def test_a_run_of_which_parts_are_missing_still_has_a_report(
+    tmp_path: Path, manifest: dict[str, Any] | None, rows: list[dict[str, Any]], samples: list[Any] | None
+) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest, rows=rows, samples=samples, model=False)
+    page = page_of(run)
+    assert "How to go on" in page.words
+    assert "None" not in page.words
+
+
+def test_an_interrupted_run_says_how_to_resume(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "my run", manifest=manifest_of(status="interrupted", after=None, judge=None), model=False)
+    words = page_of(run).words
+    assert "interrupted and can be resumed" in words
+    assert f"tiebreak train --out '{run.path}' --resume" in words
+    assert "from_pretrained" not in words
+
+
+def test_an_enormous_answer_is_shortened(tmp_path: Path) -> None:
+    sample = {**SAMPLES[0], "after": "x" * 3_000_000, "prompt": SAMPLES[0]["prompt"] * 500}
+    run = make_run(tmp_path / "run", manifest=manifest_of(), samples=[sample] + [SAMPLES[0]] * 79)
+    written = write_report(run)
+    assert written.stat().st_size < 1_500_000
+    words = Page(written.read_text(encoding="utf-8")).words
+    assert "2,994,000 more characters" in words
+    assert "30 more samples are in samples.json" in words
+
+
+def test_damaged_samples_do_not_stop_the_report(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest_of())
+    run.samples_path.write_text("[{", encoding="utf-8")
+    assert "No samples were recorded." in page_of(run).words
+
+
+def test_a_damaged_manifest_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    run.manifest_path.write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        write_report(run)
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest_of(), rows=metric_rows(), samples=SAMPLES)
+    assert write_report(run).read_bytes() == write_report(run).read_bytes()
+
+
+def test_a_recipe_of_another_version_is_shown_as_it_is(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest_of())
+    run.recipe_path.write_text(made_recipe().to_yaml() + "future: {key: 1}\n", encoding="utf-8")
+    assert "future: {key: 1}" in page_of(run).words
+
+
+def test_a_supervised_run_without_held_out_data_is_known_by_its_recipe(tmp_path: Path) -> None:
+    manifest = manifest_of(before=None, after=None, judge=None)
+    sample = {**SAMPLES[0], "rejected": None}
+    run = make_run(tmp_path / "run", manifest=manifest, recipe={"objective": "sft"}, samples=[sample])
+    words = page_of(run).words
+    assert "3,800 demonstrations" in words
+    assert "In the data" in words
+    assert "Rejected" not in words

@@ -1,0 +1,102 @@
+"""Runs side by side: what differs, which is better, and when that cannot be said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.report.made import make_run, manifest_of, metric_rows, supervised_manifest
+from tiebreak.errors import InputError
+from tiebreak.runs.compare import compare, summarize
+from tiebreak.runs.find import find_run
+
+
+def test_a_comparison_names_the_settings_that_differ(tmp_path: Path) -> None:
+    first = make_run(tmp_path / "a", manifest=manifest_of())
+    second = make_run(tmp_path / "b", manifest=manifest_of(), recipe={"train": {"learning_rate": 5e-6, "epochs": 2}})
+    found = compare([first, second])
+    assert [(setting.key, setting.values) for setting in found.settings] == [
+        ("train.learning_rate", (1e-6, 5e-6)),
+        ("train.epochs", (1.0, 2.0)),
+    ]
+    assert found.notes == ()
+
+
+def test_the_better_run_of_each_figure_is_found(tmp_path: Path) -> None:
+    after = {"eval_loss": 0.40, "eval_rewards/accuracies": 0.79, "eval_logps/accuracies": 0.7425}
+    runs = [
+        make_run(tmp_path / "a", manifest=manifest_of()),
+        make_run(tmp_path / "b", manifest=manifest_of(after=after, judge=None)),
+    ]
+    metrics = {metric.name: metric for metric in compare(runs).metrics}
+    assert metrics["eval_rewards/accuracies"].best == 0
+    assert metrics["eval_loss"].best == 1
+    assert metrics["eval_logps/accuracies"].best is None  # equal
+    assert metrics["judge.win_rate"].values == (0.931, None)
+    assert metrics["judge.win_rate"].best is None  # only one was judged
+
+
+def test_losses_of_different_objectives_are_not_ranked(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path / "a", manifest=manifest_of()),
+        make_run(tmp_path / "b", manifest=manifest_of(after={"eval_loss": 0.1}), recipe={"objective": {"beta": 0.5}}),
+    ]
+    found = compare(runs)
+    assert next(metric for metric in found.metrics if metric.name == "eval_loss").best is None
+    assert any("different scales" in note for note in found.notes)
+
+
+def test_a_supervised_and_a_preference_loss_are_not_ranked(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / "a", manifest=manifest_of()), make_run(tmp_path / "b", manifest=supervised_manifest())]
+    assert next(metric for metric in compare(runs).metrics if metric.name == "eval_loss").best is None
+
+
+def test_runs_on_different_data_are_told_apart(tmp_path: Path) -> None:
+    other = {**manifest_of()["data"], "fingerprint": "other"}
+    runs = [
+        make_run(tmp_path / "a", manifest=manifest_of()),
+        make_run(tmp_path / "b", manifest=manifest_of(data=other)),
+    ]
+    assert any("different data" in note for note in compare(runs).notes)
+
+
+def test_unfinished_runs_are_compared_as_far_as_they_go(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / "a", manifest=manifest_of(after=None, status="interrupted")), make_run(tmp_path / "b")]
+    found = compare(runs)
+    assert "Not all of these runs are finished." in found.notes
+    assert [run.status for run in found.runs] == ["interrupted", "not begun"]
+
+
+def test_one_run_is_no_comparison(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at least two"):
+        compare([make_run(tmp_path / "a")])
+
+
+def test_a_summary_has_the_last_logged_step(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", manifest=manifest_of(status="running"), rows=metric_rows(120)[:-1])
+    with run.metrics_path.open("a") as file:
+        file.write('{"step": 130, "lo')
+    assert (summarize(run).step, summarize(run).steps) == (120, 300)
+
+
+def test_a_damaged_run_is_listed_as_such(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a")
+    run.manifest_path.write_text("{", encoding="utf-8")
+    assert summarize(run).status == "damaged"
+
+
+def test_a_run_is_found_by_path_and_by_name(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "runs" / "first", manifest=manifest_of())
+    assert find_run(str(run.path)).path == run.path
+    assert find_run("first", tmp_path / "runs").path == run.path
+
+
+def test_a_run_that_is_not_there_is_an_error_with_near_names(tmp_path: Path) -> None:
+    make_run(tmp_path / "first-1")
+    with pytest.raises(InputError, match="did you mean first-1"):
+        find_run("frist-1", tmp_path)
+    with pytest.raises(InputError, match="the newest runs here: first-1"):
+        find_run("zzz", tmp_path)
+    with pytest.raises(InputError, match="quickstart"):
+        find_run("", tmp_path / "nowhere")
