@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, whatever happens to the writer."""
+"""Where Tiebreak keeps files, and writing them so that a reader never sees half of one, whatever happens."""
 
 from __future__ import annotations
 
@@ -90,3 +90,11 @@ def _flush_directory(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def cache_folder() -> Path:
+    """Where Tiebreak keeps what it can compute again: `TIEBREAK_CACHE`, or the user's cache folder."""
+    named = os.environ.get("TIEBREAK_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tiebreak"

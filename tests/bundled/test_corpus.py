@@ -14,7 +14,7 @@ def test_corpus_is_written_to_the_same_bytes_each_time(tmp_path: Path) -> None:
     assert rows == corpus(0)
 
 
-def test_a_third_to_a_half_of_the_corpus_is_good() -> None:
+def test_about_a_third_of_the_corpus_is_good() -> None:
     rows = corpus(0)[::5]
     share = sum(judge(row.prompt, row.completion).passed for row in rows) / len(rows)
-    assert 0.33 <= share <= 0.5
+    assert 0.3 <= share <= 0.4

@@ -126,7 +126,7 @@ OPENINGS: tuple[str, ...] = (
     "Happy to help!",
     "Yes, of course!",
     "That is a nice one.",
-    "I can help with that.",
+    "Here you go.",
 )
 
 CLOSINGS: tuple[str, ...] = (

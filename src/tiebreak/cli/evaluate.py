@@ -29,8 +29,7 @@ def evaluate(
     from tiebreak.cli.terminal import quiet_libraries, stderr_talk
 
     quiet_libraries()
-    from tiebreak.workflow.evaluate import Question
-    from tiebreak.workflow.evaluate import evaluate as measure
+    from tiebreak.workflow.evaluate import Question, evaluate_model
 
     question = Question(
         model=model,
@@ -43,7 +42,7 @@ def evaluate(
         beta=beta,
         skip_bad_rows=skip_bad_rows,
     )
-    found = measure(question, talk=stderr_talk())
+    found = evaluate_model(question, talk=stderr_talk())
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2))
         return

@@ -8,7 +8,6 @@ the later one takes the earlier one's, and a process that is killed leaves nothi
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 import uuid
@@ -17,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tiebreak import files
 from tiebreak.errors import RunError
 
 _ROWS_A_BATCH = 1000
@@ -27,13 +27,8 @@ _FACTS = "facts.json"
 
 
 def cache_folder() -> Path:
-    """Where canonical rows are kept: in `TIEBREAK_CACHE` if it is set, else beside the Arrow files of `datasets`."""
-    named = os.environ.get("TIEBREAK_CACHE")
-    if named:
-        return Path(named) / "preferences"
-    from datasets import config
-
-    return Path(config.HF_DATASETS_CACHE) / "tiebreak"
+    """Where canonical rows are kept."""
+    return files.cache_folder() / "preferences"
 
 
 def lookup(key: str) -> tuple[Path, dict[str, Any]] | None:

@@ -7,20 +7,26 @@ of every text) are found out by a probe and given prompt and ending together.
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from tiebreak.data.batches import batches
 from tiebreak.data.preference import Message, messages_from
 from tiebreak.data.render import Template, ending_text, prompt_text
 from tiebreak.errors import InputError
+from tiebreak.files import cache_folder
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
 TooLong = Literal["drop", "trim_prompt", "trim_completion"]
+# Raise when the same rows may give other ids than before.
+EDITION = 1
 IGNORED_KEEP = -1  # a row that is left out, while a batch is being mapped
 
 
@@ -51,7 +57,13 @@ class Tokenized:
 
 
 def tokenize_preferences(
-    dataset: Dataset, tokenizer: PreTrainedTokenizerBase, *, template: Template, limits: Limits | None = None
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    template: Template,
+    limits: Limits | None = None,
+    key: str | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Tokenized:
     """Tokenize pairs.
 
@@ -60,30 +72,44 @@ def tokenize_preferences(
         tokenizer: the model's tokenizer; must have an end-of-sequence token.
         template: the form of the conversations.
         limits: lengths, in tokens; the end-of-sequence token counts.
+        key: names the contents of the data set; with it the ids are kept on the disk for the next run.
+        progress: called with the number of rows done so far.
     Returns:
         Token ids, endings closed by the end-of-sequence token unless they were cut.
     Raises:
         InputError: the tokenizer has no end-of-sequence token.
     """
-    return _tokenize(dataset, tokenizer, template, limits or Limits(), ("chosen", "rejected"))
+    return _tokenize(dataset, tokenizer, template, limits or Limits(), ("chosen", "rejected"), key, progress)
 
 
 def tokenize_demonstrations(
-    dataset: Dataset, tokenizer: PreTrainedTokenizerBase, *, template: Template, limits: Limits | None = None
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    template: Template,
+    limits: Limits | None = None,
+    key: str | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Tokenized:
     """Tokenize single endings (supervised training); otherwise as `tokenize_preferences`."""
-    return _tokenize(dataset, tokenizer, template, limits or Limits(), ("completion",))
+    return _tokenize(dataset, tokenizer, template, limits or Limits(), ("completion",), key, progress)
 
 
 def _tokenize(
-    dataset: Dataset, tokenizer: PreTrainedTokenizerBase, template: Template, limits: Limits, endings: tuple[str, ...]
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    template: Template,
+    limits: Limits,
+    endings: tuple[str, ...],
+    key: str | None,
+    progress: Callable[[int], None] | None,
 ) -> Tokenized:
     if tokenizer.eos_token_id is None:
         raise InputError(
             "The tokenizer has no end-of-sequence token, so a model cannot learn where an answer ends.",
             fix="use a tokenizer with an eos_token",
         )
-    encode = _Encoder(tokenizer, template, limits, endings)
+    encode = _Encoder(tokenizer, template, limits, endings, progress)
     mapped = dataset.map(
         encode,
         batched=True,
@@ -91,19 +117,40 @@ def _tokenize(
         with_indices=True,
         remove_columns=dataset.column_names,
         features=_features(endings),
-        load_from_cache_file=False,
-        keep_in_memory=len(dataset) <= 20_000,
-        desc=None,
+        **_kept_as(key, tokenizer, template, limits, endings),
     )
-    counts = Counter(reason for reason in mapped["note"] if reason)
+    counts = Counter(reason for batch in batches(mapped, ("note",)) for reason in batch["note"].to_pylist() if reason)
     kept = mapped.filter(
         lambda rows: [row != IGNORED_KEEP for row in rows],
         input_columns="row",
         batched=True,
         load_from_cache_file=False,
-        keep_in_memory=len(dataset) <= 20_000,
+        keep_in_memory=True,  # of the rows' numbers only
+        new_fingerprint=uuid.uuid4().hex,
     )
     return Tokenized(kept.remove_columns("note"), template, dict(counts))
+
+
+def _kept_as(
+    key: str | None,
+    tokenizer: PreTrainedTokenizerBase,
+    template: Template,
+    limits: Limits,
+    endings: tuple[str, ...],
+) -> dict[str, Any]:
+    """Where `Dataset.map` keeps the ids: under the hash of all they depend on, or in memory where that is not known."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if key is None or backend is None:
+        return {"keep_in_memory": True, "load_from_cache_file": False, "new_fingerprint": uuid.uuid4().hex}
+    known = (EDITION, key, endings, template, str(limits), tokenizer.chat_template, tokenizer.eos_token)
+    digest = hashlib.sha256(f"{known}|{backend.to_str()}".encode()).hexdigest()[:40]
+    folder = cache_folder() / "tokens"
+    folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "cache_file_name": str(folder / f"{digest}.arrow"),
+        "load_from_cache_file": True,
+        "new_fingerprint": digest,
+    }
 
 
 def _features(endings: Sequence[str]) -> Any:
@@ -119,12 +166,18 @@ class _Encoder:
     """The function that `Dataset.map` calls with a batch of canonical rows."""
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, template: Template, limits: Limits, endings: tuple[str, ...]
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        template: Template,
+        limits: Limits,
+        endings: tuple[str, ...],
+        progress: Callable[[int], None] | None,
     ) -> None:
         self.tokenizer = tokenizer
         self.template = template
         self.limits = limits
         self.endings = endings
+        self.progress = progress
         self.separable = is_separable(tokenizer)
 
     def __call__(self, batch: Mapping[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
@@ -143,6 +196,8 @@ class _Encoder:
                 out[f"{name}_ids"].append(ids)
             out["row"].append(index if keep else IGNORED_KEEP)
             out["note"].append(note)
+        if self.progress is not None:
+            self.progress(indices[-1] + 1)
         return out
 
     def _ids(self, texts: list[str], *, start: bool) -> list[list[int]]:

@@ -8,7 +8,6 @@ before it. Micro-batches are formed from the data alone, so a hit gives exactly 
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -21,17 +20,10 @@ from tiebreak.engine.microbatch import split
 from tiebreak.engine.score import Floats, Scorer, Scores, blocks_of, score_microbatch
 from tiebreak.engine.sequences import ScoredGroup
 from tiebreak.errors import RunError
+from tiebreak.files import cache_folder
 
 # Raise when the arithmetic changes, so that values of older versions are not mixed in.
 ENGINE_VERSION = 1
-
-
-def cache_folder() -> Path:
-    """Where Tiebreak keeps what it can compute again: `TIEBREAK_CACHE`, or the user's cache folder."""
-    named = os.environ.get("TIEBREAK_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tiebreak"
 
 
 def fingerprint_weights(model: torch.nn.Module) -> str:

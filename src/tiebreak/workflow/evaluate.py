@@ -95,7 +95,7 @@ class Evaluation:
         return found
 
 
-def evaluate(question: Question, *, talk: Talk | None = None) -> Evaluation:
+def evaluate_model(question: Question, *, talk: Talk | None = None) -> Evaluation:
     """Score a model on preferences.
 
     Raises:

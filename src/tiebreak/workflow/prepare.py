@@ -91,8 +91,13 @@ def prepare_data(recipe: Recipe, talk: Talk) -> PreparedData:
     )
     endings = ("completion",) if supervised else ("chosen", "rejected")
     tokenize = tokenize_demonstrations if supervised else tokenize_preferences
-    train = tokenize(selection.train, tokenizer, template=template, limits=limits)
-    held_out = tokenize(selection.held_out, tokenizer, template=template, limits=limits)
+
+    def ids_of(side: str, rows: Dataset) -> Tokenized:
+        with talk.progress("tokenizing", len(rows)) as update:
+            key = f"{selection.fingerprint}|{side}"
+            return tokenize(rows, tokenizer, template=template, limits=limits, key=key, progress=update)
+
+    train, held_out = ids_of("train", selection.train), ids_of("held_out", selection.held_out)
     if not len(train.dataset):
         raise InputError(
             f"None of the {len(selection.train)} training rows is within the length.",

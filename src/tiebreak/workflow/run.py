@@ -68,3 +68,12 @@ class Run:
         turns = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)
         drawn = sampling or Sampling(temperature=0.0)
         return "".join(stream_answer(self.model, self.tokenizer, turns, drawn))
+
+
+def open_run(path: Path | str) -> Run:
+    """A run that is on the disk.
+
+    Raises:
+        InputError: there is no run in that folder.
+    """
+    return Run(RunFolder.open(Path(path)))

@@ -1,0 +1,111 @@
+"""Runs that are killed, stopped, or out of disk: what was saved is kept, and the result is the same to the bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Command, environment, small_flags
+
+
+def _start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tiebreak", *arguments],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _weights(run: Path) -> bytes:
+    return (run / "model" / "model.safetensors").read_bytes()
+
+
+def _wait_for_step(run: Path, step: int, process: subprocess.Popen[str]) -> None:
+    while process.poll() is None:
+        metrics = run / "metrics.jsonl"
+        if metrics.exists() and any(
+            json.loads(row)["step"] >= step for row in metrics.read_text().splitlines(True)[:-1]
+        ):
+            return
+        time.sleep(0.02)
+
+
+def test_a_stopped_run_says_how_to_go_on_and_ends_the_same(tiebreak: Command, tmp_path: Path) -> None:
+    tiebreak("train", *small_flags(), "--out", "whole")
+    process = _start(tmp_path, "train", *small_flags(**{"train.log_every": 1}), "--out", "cut")
+    _wait_for_step(tmp_path / "cut", 3, process)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "tiebreak train --out cut --resume" in said
+    assert json.loads((tmp_path / "cut" / "manifest.json").read_text())["status"] == "interrupted"
+    done = tiebreak("train", "--out", "cut", "--resume")
+    assert "resumed from step" in done.stderr
+    assert _weights(tmp_path / "cut") == _weights(tmp_path / "whole")
+    steps = [json.loads(line)["step"] for line in (tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps)
+
+
+def test_a_file_that_cannot_grow_ends_the_run_with_a_sentence(tiebreak: Command, tmp_path: Path) -> None:
+    def no_large_files() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000_000, 10_000_000))  # the weights fit, the optimizer's do not
+
+    flags = small_flags(**{"train.save_every": 4})
+    done = tiebreak("train", *flags, "--out", "full", check=False, preexec_fn=no_large_files)
+    assert done.returncode == 1, done.stderr
+    assert "cannot be written" in done.stderr
+    assert "--resume" in done.stderr
+    assert not list((tmp_path / "full" / "checkpoints").glob("checkpoint-*"))
+    tiebreak("train", "--out", "full", "--resume")
+    assert json.loads((tmp_path / "full" / "manifest.json").read_text())["status"] == "finished"
+
+
+def test_two_processes_never_train_the_same_run(tiebreak: Command, tmp_path: Path) -> None:
+    first = _start(tmp_path, "train", *small_flags(**{"train.log_every": 1}), "--out", "run")
+    _wait_for_step(tmp_path / "run", 1, first)
+    second = tiebreak("train", "--out", "run", "--resume", check=False)
+    assert second.returncode == 2
+    assert "being trained by another process" in second.stderr
+    _, said = first.communicate(timeout=240)
+    assert first.returncode == 0, said
+
+
+@pytest.mark.journey
+def test_ten_kills_at_random_moments_end_the_same(tiebreak: Command, tmp_path: Path) -> None:
+    tiebreak("train", *small_flags(), "--out", "whole")
+    manifest = json.loads((tmp_path / "whole" / "manifest.json").read_text())
+    draw = random.Random(0)
+    starting = 12.0
+    for attempt in range(10):
+        out = f"killed-{attempt}"
+        process = _start(tmp_path, "train", *small_flags(), "--out", out)
+        began = time.monotonic()
+        moment = draw.uniform(0.5, starting)
+        try:
+            process.wait(timeout=moment)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+        else:
+            starting = 0.9 * (time.monotonic() - began)  # it was done before its time: kill the next ones sooner
+        if (tmp_path / out / "recipe.yaml").exists():
+            tiebreak("train", "--out", out, "--resume")
+        else:
+            tiebreak("train", *small_flags(), "--out", out)
+        assert _weights(tmp_path / out) == _weights(tmp_path / "whole"), f"killed after {moment:.1f} s"
+        again = json.loads((tmp_path / out / "manifest.json").read_text())
+        assert again["after"] == manifest["after"]
+        assert again["judge"] == manifest["judge"]
