@@ -79,6 +79,13 @@ def test_endings_that_become_equal_by_trimming_are_left_out() -> None:
     assert found.counts == {"equal after trimming": 1}
 
 
+def test_nothing_held_out_is_no_error() -> None:
+    pairs = _dataset(Preference(USER, "t5", "t7")).select([])
+    found = tokenize_preferences(pairs, word_tokenizer(), template="transcript")
+    assert len(found.dataset) == 0
+    assert found.dataset["row"][:] == []
+
+
 def test_a_tokenizer_without_an_end_of_sequence_is_refused() -> None:
     tokenizer = word_tokenizer()
     tokenizer.eos_token = None

@@ -109,6 +109,9 @@ def _tokenize(
             "The tokenizer has no end-of-sequence token, so a model cannot learn where an answer ends.",
             fix="use a tokenizer with an eos_token",
         )
+    if not len(dataset):  # nothing is held out: `map` would give a data set without columns
+        nothing = dataset.from_dict({name: [] for name in _features(endings)}, features=_features(endings))
+        return Tokenized(nothing.remove_columns("note"), template)
     encode = _Encoder(tokenizer, template, limits, endings, progress)
     mapped = dataset.map(
         encode,

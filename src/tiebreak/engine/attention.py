@@ -1,8 +1,9 @@
 """Attention over a tree batch, for models that attend through the attention interface of `transformers`.
 
-The linear layers of a model see one flat row of tokens; attention sees one tree at a time, so that no time goes into
-pairs of tokens of different trees. Registered under a name of its own and switched on for the length of a block.
-Only the attention of the model changes: nothing in a model's code is patched.
+The linear layers of a model see one flat row of tokens; attention sees one branch of a tree at a time, with the path
+that leads to it, so that no time goes into pairs of tokens of which one is not an ancestor of the other. Registered
+under a name of its own and switched on for the length of a block. Only the attention of the model changes: nothing in a
+model's code is patched.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import PreTrainedModel
 from transformers.modeling_utils import AttentionInterface
 
-from tiebreak.engine.tree import TreeBatch
+from tiebreak.engine.tree import Branch, TreeBatch
 
 NAME = "tiebreak_tree"
 
@@ -32,28 +33,28 @@ class TreePlan:
     """What attention needs to know of a tree batch.
 
     Attributes:
-        trees: start and end of each tree in the flat row.
-        position: depth of each token, shape (tokens,).
-        masks: for each tree, which token may attend to which, shape (length, length), bool;
-            None for a tree without branches, where attention is plainly causal.
+        branches: the flat row cut into branches, in order.
+        masks: for each branch, which of its tokens may attend to which of its path and itself, shape
+            (length, depth + length), bool; None for a branch at the root, where attention is plainly causal.
     """
 
-    trees: tuple[tuple[int, int], ...]
-    position: Tensor
+    branches: tuple[Branch, ...]
     masks: tuple[Tensor | None, ...]
 
 
 def plan_of(batch: TreeBatch) -> TreePlan:
     """Work out the masks once a batch, for all layers."""
-    masks: list[Tensor | None] = []
-    for start, stop in batch.trees:
-        end = batch.subtree_end[start:stop]
-        if int(end.min()) == stop:  # every subtree reaches the end: one chain
-            masks.append(None)
-            continue
-        index = torch.arange(start, stop, device=end.device)
-        masks.append((index[:, None] >= index[None, :]) & (index[:, None] < end[None, :]))
-    return TreePlan(batch.trees, batch.position, tuple(masks))
+    device = batch.input_ids.device
+    return TreePlan(
+        batch.branches, tuple(_causal(branch, device) if branch.path else None for branch in batch.branches)
+    )
+
+
+def _causal(branch: Branch, device: torch.device, window: int | None = None) -> Tensor:
+    """Who attends to whom: ancestors only, and where there is a window, near ones only."""
+    length = branch.stop - branch.start
+    mask = torch.ones(length, branch.depth + length, dtype=torch.bool, device=device).tril(branch.depth)
+    return mask if window is None else mask.triu(branch.depth - window + 1)
 
 
 def tree_attention(
@@ -71,7 +72,7 @@ def tree_attention(
     s_aux: Tensor | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Scaled dot-product attention within each tree of a flat row.
+    """Scaled dot-product attention along the branches of the trees of a flat row.
 
     Args:
         module: the attention layer; not used beyond what the interface passes.
@@ -81,7 +82,7 @@ def tree_attention(
         scaling: factor of the scores; None is 1 / sqrt(head_dim).
         dropout: must be 0.
         tree: the plan of the batch.
-        sliding_window: tokens a query may look back, itself included, counted along its own branch.
+        sliding_window: tokens a query may look back, itself included, along its own path.
         softcap, s_aux: features of some models that are not computed here.
     Returns:
         Attention output, shape (1, tokens, heads, head_dim), and None for the weights.
@@ -95,15 +96,17 @@ def tree_attention(
     repeat = query.shape[1] // key.shape[1]
     if repeat > 1:
         key, value = key.repeat_interleave(repeat, dim=1), value.repeat_interleave(repeat, dim=1)
+    lengths = [branch.stop - branch.start for branch in tree.branches]
+    queries, keys, values = (torch.split(x, lengths, dim=2) for x in (query, key, value))
     parts = []
-    for (start, stop), mask in zip(tree.trees, tree.masks, strict=True):
-        if sliding_window is not None and stop - start > sliding_window:
-            mask = _within_window(mask, tree.position[start:stop], sliding_window)
+    for number, (branch, mask) in enumerate(zip(tree.branches, tree.masks, strict=True)):
+        if sliding_window is not None and branch.depth + lengths[number] > sliding_window:
+            mask = _causal(branch, query.device, sliding_window)
         parts.append(
             scaled_dot_product_attention(
-                query[:, :, start:stop],
-                key[:, :, start:stop],
-                value[:, :, start:stop],
+                queries[number],
+                _along(branch, number, keys),
+                _along(branch, number, values),
                 attn_mask=mask,
                 is_causal=mask is None,
                 scale=scaling,
@@ -112,11 +115,11 @@ def tree_attention(
     return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
 
 
-def _within_window(mask: Tensor | None, position: Tensor, window: int) -> Tensor:
-    if mask is None:
-        mask = torch.ones(len(position), len(position), dtype=torch.bool, device=position.device).tril()
-    # Along one branch a token's depth is its place in the sequence, so depths measure the distance.
-    return mask & (position[:, None] - position[None, :] < window)
+def _along(branch: Branch, number: int, pieces: tuple[Tensor, ...]) -> Tensor:
+    """What a branch can see: its path from the root, then itself."""
+    if not branch.path:
+        return pieces[number]
+    return torch.cat([*(pieces[i][:, :, :count] for i, count in branch.path), pieces[number]], dim=2)
 
 
 AttentionInterface.register(NAME, tree_attention)

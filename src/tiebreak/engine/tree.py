@@ -18,6 +18,25 @@ from torch import Tensor
 from tiebreak.engine.sequences import ScoredGroup
 
 
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The tokens that one sequence adds to its tree, and the path that leads to them.
+
+    Attributes:
+        start, stop: where they lie in the flat row.
+        path: the tokens before them, from the root: `(branch, count)` is the first `count` tokens of an earlier branch.
+    """
+
+    start: int
+    stop: int
+    path: tuple[tuple[int, int], ...]
+
+    @property
+    def depth(self) -> int:
+        """Tokens before it."""
+        return sum(count for _, count in self.path)
+
+
 @dataclass(frozen=True)
 class TreeBatch:
     """Sequences that share prefixes, laid out flat.
@@ -26,7 +45,7 @@ class TreeBatch:
         input_ids: token ids, shape (tokens,), int64.
         position: depth of each token in its tree, shape (tokens,), int64.
         subtree_end: index after the last token of the subtree below each token, shape (tokens,), int64.
-        trees: start and end of each tree; no token attends outside its own.
+        branches: the row cut into branches, in order; a branch attends to its path and, causally, to itself.
         keep: indices of the tokens whose next-token distribution is needed, ascending, shape (kept,), int64.
         kept_row: for each scored token, the row of `keep` that predicts it, shape (scored,), int64.
         target: for each scored token, its id, shape (scored,), int64.
@@ -37,7 +56,7 @@ class TreeBatch:
     input_ids: Tensor
     position: Tensor
     subtree_end: Tensor
-    trees: tuple[tuple[int, int], ...]
+    branches: tuple[Branch, ...]
     keep: Tensor
     kept_row: Tensor
     target: Tensor
@@ -59,7 +78,7 @@ class TreeBatch:
             move(self.input_ids),
             move(self.position),
             move(self.subtree_end),
-            self.trees,
+            self.branches,
             move(self.keep),
             move(self.kept_row),
             move(self.target),
@@ -83,7 +102,8 @@ def build_tree(groups: Sequence[ScoredGroup], *, share: bool = True) -> TreeBatc
     ids: list[int] = []
     depth: list[int] = []
     end: list[int] = []
-    starts: list[int] = []
+    branches: list[Branch] = []
+    trail: list[tuple[int, int]] = []  # branches from the root to the last token, and how much of each
     path: list[int] = []  # indices of the tokens from the root to the last one added
     predictors: list[list[int]] = [[] for _ in full]
     previous: tuple[int, ...] = ()
@@ -92,8 +112,10 @@ def build_tree(groups: Sequence[ScoredGroup], *, share: bool = True) -> TreeBatc
         shared = _common_prefix(previous, tokens) if share else 0
         for closed in path[shared:]:
             end[closed] = len(ids)
-        if shared == 0:
-            starts.append(len(ids))
+        trail = _cut(trail, shared)
+        if shared < len(tokens):
+            branches.append(Branch(len(ids), len(ids) + len(tokens) - shared, tuple(trail)))
+            trail.append((len(branches) - 1, len(tokens) - shared))
         del path[shared:]
         path.extend(range(len(ids), len(ids) + len(tokens) - shared))
         ids.extend(tokens[shared:])
@@ -110,7 +132,7 @@ def build_tree(groups: Sequence[ScoredGroup], *, share: bool = True) -> TreeBatc
         input_ids=torch.tensor(ids, dtype=torch.int64),
         position=torch.tensor(depth, dtype=torch.int64),
         subtree_end=torch.tensor(end, dtype=torch.int64),
-        trees=tuple(zip(starts, [*starts[1:], len(ids)], strict=True)),
+        branches=tuple(branches),
         keep=keep,
         kept_row=kept_row,
         target=torch.tensor([t for g in groups for e in g.endings for t in e], dtype=torch.int64),
@@ -119,6 +141,17 @@ def build_tree(groups: Sequence[ScoredGroup], *, share: bool = True) -> TreeBatc
         ),
         sequences=len(full),
     )
+
+
+def _cut(trail: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    """The beginning of a trail, so many tokens long."""
+    kept = []
+    for branch, count in trail:
+        if length <= 0:
+            break
+        kept.append((branch, min(count, length)))
+        length -= count
+    return kept
 
 
 def _common_prefix(a: tuple[int, ...], b: tuple[int, ...]) -> int:
