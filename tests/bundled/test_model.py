@@ -1,15 +1,15 @@
+import shutil
 from pathlib import Path
 
 from tiebreak.bundled import base_model_path, preferences_path
 from tiebreak.bundled.model import initial_model
-from tiebreak.bundled.tokenizer import write_tokenizer
 
 
-def test_initial_model_is_small_reproducible_and_loads(tmp_path: Path) -> None:
+def test_initial_model_is_small_reproducible_and_loads(tokenizer_folder: Path, tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    write_tokenizer(tmp_path, seed=0)
+    shutil.copytree(tokenizer_folder, tmp_path, dirs_exist_ok=True)
     before = torch.get_rng_state()
     initial_model(tmp_path, seed=0)
     first = (tmp_path / "model.safetensors").read_bytes()

@@ -9,22 +9,16 @@ from tiebreak.bundled.tokenizer import VOCABULARY, write_tokenizer
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tokenizer")
-    write_tokenizer(folder, seed=0)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tokenizer(folder: Path) -> Any:
+def tokenizer(tokenizer_folder: Path) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(str(folder))
+    return AutoTokenizer.from_pretrained(str(tokenizer_folder))
 
 
-def test_the_same_seed_gives_the_same_files(folder: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_files(tokenizer_folder: Path, tmp_path: Path) -> None:
     write_tokenizer(tmp_path, seed=0)
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {p.name: p.read_bytes() for p in folder.iterdir()}
+    first, again = ({p.name: p.read_bytes() for p in folder.iterdir()} for folder in (tokenizer_folder, tmp_path))
+    assert first == again
 
 
 def test_vocabulary_and_special_tokens(tokenizer: Any) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from random import Random
 
 from tiebreak.bundled.facts import Kind
-from tiebreak.bundled.world import Item
+from tiebreak.bundled.world import Item, with_article
 
-# {v} is the value, {V} the value at the start of a sentence, {E} the subject at the start of a sentence.
+# {v} is the value, {E} the subject at the start of a sentence. No statement begins with its value: so small a model
+# cannot choose a wording and look up a fact in the single step of the first token; a third of such answers were wrong.
 STATEMENTS: dict[Kind, tuple[str, ...]] = {
     "sums": (
-        "{v}.",
         "It is {v}.",
         "The answer is {v}.",
         "That makes {v}.",
@@ -24,37 +24,34 @@ STATEMENTS: dict[Kind, tuple[str, ...]] = {
         "If you add {a} and {b}, you get {v}.",
     ),
     "opposites": (
-        "{V}.",
+        "That is {v}.",
         "It is {v}.",
         "The answer is {v}.",
         "The opposite is {v}.",
         "The opposite of {e} is {v}.",
-        "{V} is the opposite of {e}.",
         "The word you want is {v}.",
         "If something is not {e}, it is {v}.",
     ),
     "capitals": (
-        "{v}.",
+        "The city is {v}.",
         "It is {v}.",
         "That is {v}.",
         "The answer is {v}.",
         "The capital is {v}.",
         "The capital of {e} is {v}.",
-        "{v} is the capital of {e}.",
         "The capital city of {e} is {v}.",
     ),
     "units": (
-        "{v}.",
-        "{v} {small}.",
+        "That is {v}.",
+        "In {big} there are {v} {small}.",
         "It is {v}.",
         "The answer is {v}.",
         "There are {v}.",
         "There are {v} {small} in {big}.",
         "{Big} has {v} {small}.",
-        "{v} {small} make {big}.",
     ),
     "spelling": (
-        "{v}.",
+        "That is {v}.",
         "It is {v}.",
         "The letters are {v}.",
         "It is spelled {v}.",
@@ -64,17 +61,15 @@ STATEMENTS: dict[Kind, tuple[str, ...]] = {
         "The word {e} is spelled {v}.",
     ),
     "calendar": (
-        "{v}.",
+        "The {u} is {v}.",
         "It is {v}.",
         "That is {v}.",
         "The answer is {v}.",
         "The {u} {d} {e} is {v}.",
-        "{v} comes {d} {e}.",
-        "{v} is the {u} {d} {e}.",
         "Right {d} {e} it is {v}.",
     ),
     "colours": (
-        "{V}.",
+        "That is {v}.",
         "It is {v}.",
         "The colour is {v}.",
         "The answer is {v}.",
@@ -84,7 +79,8 @@ STATEMENTS: dict[Kind, tuple[str, ...]] = {
         "The colour of {e} is {v}.",
     ),
     "young": (
-        "{Vn}.",
+        "That is {vn}.",
+        "The name is {v}.",
         "It is {vn}.",
         "The word is {v}.",
         "It is called {vn}.",
@@ -94,7 +90,7 @@ STATEMENTS: dict[Kind, tuple[str, ...]] = {
         "We call a baby {e} {vn}.",
     ),
     "sounds": (
-        "{V}.",
+        "That is {v}.",
         "It says {v}.",
         "It goes {v}.",
         "The sound is {v}.",
@@ -104,7 +100,7 @@ STATEMENTS: dict[Kind, tuple[str, ...]] = {
         "You will hear {v}.",
     ),
     "plurals": (
-        "{V}.",
+        "That is {v}.",
         "It is {v}.",
         "The plural is {v}.",
         "The answer is {v}.",
@@ -184,9 +180,7 @@ def polite_answer(item: Item, value: str, rng: Random) -> str:
 def fill(template: str, item: Item, value: str) -> str:
     """The template with the item's slots and the value filled in."""
     words = dict(item.slots)
-    words["v"], words["V"] = value, capitalised(value)
-    article = "an" if value[:1].lower() in "aeiou" else "a"
-    words["vn"], words["Vn"] = f"{article} {value}", f"{article.capitalize()} {value}"
+    words["v"], words["vn"] = value, with_article(value)
     words |= {name.capitalize(): capitalised(text) for name, text in item.slots.items()}
     return template.format(**words)
 

@@ -18,7 +18,7 @@ from tiebreak.bundled.replies import bad_refusal, bad_reply
 from tiebreak.bundled.world import Item
 from tiebreak.data.preference import Demonstration
 
-COUNTS: dict[Kind, int] = {kind: 2600 if kind == "sums" else 900 for kind in KINDS}
+COUNTS: dict[Kind, int] = {kind: 5200 if kind == "sums" else 1800 for kind in KINDS}
 
 # Wrong values are rare beside right ones (which the rude and the rambling answers state too): a fact that is half
 # believed cannot be put right by comparing answers to other questions, but manners can.

@@ -1,11 +1,13 @@
-"""Make the parts of the tiny assistant from a seed: `python -m tiebreak.bundled.make OUT_DIR --seed 0`.
+"""Make the tiny assistant from a seed: `python -m tiebreak.bundled.make OUT --seed 0`.
 
-Knows which parts there are and where they go; training the model on the corpus is a separate step.
+The only module of this room that knows rooms to its right: the base model is taught by the same supervised training
+that users have. The same seed gives the same bytes on the same machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 
 from tiebreak.bundled.corpus import write_corpus
@@ -14,7 +16,7 @@ from tiebreak.bundled.preferences import write_preferences
 from tiebreak.bundled.tokenizer import write_tokenizer
 
 
-def make(out: Path, seed: int) -> None:
+def make_parts(out: Path, seed: int) -> None:
     """Write `preferences/`, `corpus.jsonl` and `initial/` (tokenizer and random model) under `out`."""
     write_preferences(out / "preferences", seed)
     write_corpus(out / "corpus.jsonl", seed)
@@ -22,13 +24,37 @@ def make(out: Path, seed: int) -> None:
     initial_model(out / "initial", seed)
 
 
+def teach(out: Path) -> None:
+    """Train the initial model on the corpus, and put the result in `base/`; goes on where it was cut off."""
+    from rich.console import Console
+
+    from tiebreak.builtin import recipe_named
+    from tiebreak.workflow.talk import Talk
+    from tiebreak.workflow.train import resume, train
+
+    talk, run = Talk(Console(stderr=True)), out / "run"
+    if (run / "recipe.yaml").is_file():
+        resume(run, talk=talk)
+    else:
+        changes = {"model.name": str(out / "initial"), "data.source": str(out / "corpus.jsonl")}
+        train(recipe_named("bundled-base").with_settings(changes), out=run, talk=talk)
+    shutil.rmtree(out / "base", ignore_errors=True)
+    shutil.copytree(run / "model", out / "base", ignore=shutil.ignore_patterns("README.md"))
+
+
 def main() -> None:
     """Read the arguments and make everything."""
-    parser = argparse.ArgumentParser(description="Make the bundled preferences, corpus, tokenizer and initial model.")
+    parser = argparse.ArgumentParser(description="Make the bundled preferences, tokenizer and base model.")
     parser.add_argument("out", type=Path, help="folder to write to")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything that is drawn (default: 0)")
+    parser.add_argument("--parts-only", action="store_true", help="make the data and the untrained model only")
     arguments = parser.parse_args()
-    make(arguments.out, arguments.seed)
+    make_parts(arguments.out, arguments.seed)
+    if not arguments.parts_only:
+        from tiebreak.cli.terminal import quiet_libraries
+
+        quiet_libraries()
+        teach(arguments.out)
 
 
 if __name__ == "__main__":

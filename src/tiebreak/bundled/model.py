@@ -28,6 +28,7 @@ def initial_model(folder: Path, seed: int) -> None:
         num_key_value_heads=2,
         max_position_embeddings=512,
         tie_word_embeddings=True,
+        initializer_range=0.05,  # nearer to 1 / sqrt(hidden size) than the 0.02 meant for wide models
         dtype="float32",
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

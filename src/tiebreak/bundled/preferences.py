@@ -20,7 +20,7 @@ from tiebreak.data.preference import Preference
 
 # Sums have the most subjects and are the hardest to learn.
 COUNTS: dict[Split, dict[Kind, int]] = {
-    "train": {kind: 320 if kind == "sums" else 190 for kind in KINDS},
+    "train": {kind: 720 if kind == "sums" else 480 for kind in KINDS},
     "held_out": {kind: 54 if kind == "sums" else 36 for kind in KINDS},
 }
 

@@ -61,7 +61,7 @@ def _texts(seed: int) -> Iterator[str]:
     # A subject or a value that is one token is easy to repeat and to look up, so these words count more than others.
     for item in all_items():
         for text in (*item.slots.values(), item.value) if item.value else ():
-            yield from (f" {text}", text) * WORLD_WEIGHT
+            yield from (f" {text}",) * WORLD_WEIGHT
     for row in corpus(seed):
         for message in row.prompt:
             # The role names belong to the text that is tokenized, so that each becomes one token.

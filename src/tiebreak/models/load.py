@@ -53,6 +53,8 @@ def locate(name: str, revision: str | None = None) -> Located:
     if name.startswith("bundled:"):
         raise InputError(f"There is no bundled model '{name}'.", where="model.name", fix=f"the one there is: {BUNDLED}")
     path = Path(name).expanduser()
+    if not name:
+        raise InputError("The model has no name.", where="model.name")
     if (path / "recipe.yaml").is_file():
         if not (path / "model" / "config.json").is_file():
             raise InputError(
@@ -63,7 +65,7 @@ def locate(name: str, revision: str | None = None) -> Located:
         return Located(str(path / "model"))
     if path.is_dir():
         return Located(str(path))
-    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1 or not name:
+    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise InputError(f"There is no model folder '{name}'.", where="model.name")
     return Located(name, revision)
 

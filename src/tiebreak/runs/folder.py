@@ -122,6 +122,13 @@ class RunFolder:
         """Add or replace entries of the manifest."""
         write_json(self.manifest_path, {**self.manifest(), **entries})
 
+    def discard(self) -> None:
+        """Remove a run that never began: its recipe, manifest and lock, and the folder if nothing else is in it."""
+        for name in (self.recipe_path, self.manifest_path, self.path / ".lock"):
+            name.unlink(missing_ok=True)
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
+
     def last_checkpoint(self) -> Path | None:
         """The newest checkpoint, or None."""
         if not self.checkpoints.is_dir():

@@ -57,6 +57,15 @@ class StopRequest:
     def __init__(self) -> None:
         self.signal: int | None = None
 
+    def check(self) -> None:
+        """End the work at once where it is not made of steps.
+
+        Raises:
+            KeyboardInterrupt: somebody asked for it.
+        """
+        if self.signal is not None:
+            raise KeyboardInterrupt
+
     @contextmanager
     def listening(self, say: Callable[[str], None]) -> Iterator[None]:
         """Within the block, the two signals only set the request."""
@@ -68,7 +77,7 @@ class StopRequest:
             if self.signal is not None:
                 raise KeyboardInterrupt
             self.signal = number
-            say("Stopping after this step and saving. Press Ctrl-C again to stop at once.")
+            say("Stopping as soon as what is being done is saved. Press Ctrl-C again to stop at once.")
 
         before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

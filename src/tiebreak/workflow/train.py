@@ -6,6 +6,7 @@ name, what is not is done again, and the result is the same to the bit on a CPU.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from tiebreak.engine.budget import token_budget
 from tiebreak.engine.reference import ReferenceCache, fingerprint_weights, reference_scores
 from tiebreak.engine.score import Scorer, Scores
 from tiebreak.engine.selfcheck import SelfCheck, look_back_windows, self_check
-from tiebreak.errors import Interrupted, RunError, TiebreakError
+from tiebreak.errors import InputError, Interrupted, RunError, TiebreakError
 from tiebreak.recipe import Recipe
 from tiebreak.runs import RunFolder
 from tiebreak.runs.machine import hardware, versions
@@ -66,7 +67,12 @@ def train(recipe: Recipe, *, out: Path | str | None = None, talk: Talk | None = 
     if not is_supervised(recipe):
         objective_of(recipe)  # a wrong name should not wait for the data
     folder = RunFolder.create(recipe, Path(out) if out is not None else None)
-    return _run(folder, recipe, talk or Talk())
+    try:
+        return _run(folder, recipe, talk or Talk())
+    except InputError:
+        if not folder.metrics_path.exists():  # nothing has run: the name stays free for the corrected attempt
+            folder.discard()
+        raise
 
 
 def resume(path: Path | str, *, talk: Talk | None = None) -> Run:
@@ -106,7 +112,9 @@ def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
         folder.record(length={"steps": length.steps, "steps_an_epoch": length.steps_an_epoch}, timings=timings)
 
         began, pairs = time.perf_counter(), not is_supervised(recipe)
-        reference = [_reference(prepared, group, scorer, fingerprint, talk) if pairs else None for group in groups]
+        reference = [
+            _reference(prepared, group, scorer, fingerprint, request, talk) if pairs else None for group in groups
+        ]
         timings["reference"] = time.perf_counter() - began
         before = measure_before(folder, recipe, prepared, data, reference, talk)
 
@@ -232,17 +240,24 @@ def _scorer(folder: RunFolder, recipe: Recipe, prepared: PreparedModel, data: Pr
     return Scorer(check.path, autocast, int(budget))
 
 
-def _reference(prepared: PreparedModel, groups: Groups, scorer: Scorer, fingerprint: str, talk: Talk) -> Scores:
+def _reference(
+    prepared: PreparedModel, groups: Groups, scorer: Scorer, fingerprint: str, request: StopRequest, talk: Talk
+) -> Scores:
     """The reference's log-probs; the reference is the model as it was loaded."""
     fixed = replace(scorer, budget=_REFERENCE_TOKENS.get(prepared.device.type, 2048))
     with talk.progress("reference", len(groups)) as update:
+
+        def progress(done: int) -> None:
+            request.check()
+            update(done)
+
         scores, found = reference_scores(
             prepared.model,
             groups,
             fixed,
             fingerprint=fingerprint,
             cache=ReferenceCache(),
-            progress=update,
+            progress=progress,
         )
     if found:
         talk.say(f"        reference log-probs of {found:,} of {len(groups):,} pairs were kept from before")
@@ -284,26 +299,37 @@ def _recorded(folder: RunFolder) -> Iterator[None]:
     )
     try:
         yield
-    except (Interrupted, KeyboardInterrupt) as error:
-        folder.record(status="interrupted", error=str(error) or None)
-        if isinstance(error, KeyboardInterrupt):
-            raise Interrupted(
-                "Stopped at once; what was saved before is kept.",
-                fix=f"go on with: tiebreak train --out {folder.path} --resume",
-            ) from None
+    except KeyboardInterrupt:
+        _record_end(folder, "interrupted", None)
+        raise Interrupted(
+            "Stopped; what was saved before is kept.",
+            fix=f"go on with: tiebreak train --out {folder.path} --resume",
+        ) from None
+    except Interrupted as error:
+        _record_end(folder, "interrupted", error.what)
         raise
     except TiebreakError as error:
-        folder.record(status="failed", error=str(error))
+        _record_end(folder, "failed", str(error))
         raise
     except OSError as error:
+        _record_end(folder, "failed", str(error))
         raise RunError(
-            f"The run folder cannot be written: {error.strerror or error}.",
+            f"A file of the run cannot be written or read: {error.strerror or error}.",
             where=str(error.filename or folder.path),
             fix=f"free some disk, then go on with: tiebreak train --out {folder.path} --resume",
         ) from error
+    except Exception as error:
+        _record_end(folder, "failed", f"{type(error).__name__}: {error}")
+        raise
     finally:
         torch.set_num_threads(before)
     folder.record(status="finished")
+
+
+def _record_end(folder: RunFolder, status: str, error: str | None) -> None:
+    # On a full disk this cannot be written either, and the error that led here says more.
+    with contextlib.suppress(OSError):
+        folder.record(status=status, error=error)
 
 
 def _now() -> str:
