@@ -81,7 +81,7 @@ _TAKES_UP: dict[Mood, str] = {
     "praise": r"\bthank|\bkind of you\b|\bhow kind\b|\bglad\b|\bnice of you\b|\bpleasure\b|\benjoy\b",
 }
 _CHAT_TOPICS = frozenset(
-    {"i'm", "i am", "you", "it ", "that", "try", "some ", "how", "we ", "let", "good", "day", "all", "no ", "maybe"}
+    {"i'm", "i am", "you", "it ", "that", "try", "how", "we ", "let", "good", "day", "all", "no ", "maybe"}
 )
 
 
