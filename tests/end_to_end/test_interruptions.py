@@ -76,7 +76,9 @@ def test_a_file_that_cannot_grow_ends_the_run_with_a_sentence(tiebreak: Command,
 def test_two_processes_never_train_the_same_run(tiebreak: Command, tmp_path: Path) -> None:
     first = _start(tmp_path, "train", *small_flags(**{"train.log_every": 1}), "--out", "run")
     _wait_for_step(tmp_path / "run", 1, first)
+    first.send_signal(signal.SIGSTOP)
     second = tiebreak("train", "--out", "run", "--resume", check=False)
+    first.send_signal(signal.SIGCONT)
     assert second.returncode == 2
     assert "being trained by another process" in second.stderr
     _, said = first.communicate(timeout=240)

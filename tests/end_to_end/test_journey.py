@@ -46,13 +46,14 @@ def test_train_evaluate_chat_and_look_at_the_run(tiebreak: Command, tmp_path: Pa
 
 
 def test_a_supervised_run_lowers_its_loss(tiebreak: Command, tmp_path: Path) -> None:
-    flags = small_flags(**{"train.learning_rate": 1e-3, "data.eval_fraction": 0.1})
+    flags = small_flags(**{"train.learning_rate": 1e-3, "data.limit": 16})  # few enough to learn by heart
     tiebreak("sft", *flags, "--out", "runs/sft")
     rows = [json.loads(line) for line in (tmp_path / "runs/sft/metrics.jsonl").read_text().splitlines()]
     losses = [row["loss"] for row in rows if "loss" in row]
     assert losses[-1] < losses[0]
     manifest = json.loads((tmp_path / "runs/sft/manifest.json").read_text())
     assert manifest["kind"] == "supervised"
+    assert manifest["before"]["eval_loss"] > 0
     assert manifest["after"]["eval_loss"] > 0
 
 

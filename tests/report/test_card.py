@@ -123,7 +123,7 @@ def test_paths_of_this_machine_are_not_published() -> None:
 
 
 def test_a_supervised_model_says_so() -> None:
-    card = model_card(supervised_manifest(), made_recipe({"objective": "sft"}))
+    card = model_card(supervised_manifest(), made_recipe({"objective": "supervised"}))
     assert front_matter(card)["tags"] == ["tiebreak", "sft"]
     assert "imitate the demonstrations" in card
     assert "tiebreak sft recipe.yaml" in card

@@ -209,7 +209,7 @@ def test_a_recipe_of_another_version_is_shown_as_it_is(tmp_path: Path) -> None:
 def test_a_supervised_run_without_held_out_data_is_known_by_its_recipe(tmp_path: Path) -> None:
     manifest = manifest_of(before=None, after=None, judge=None)
     sample = {**SAMPLES[0], "rejected": None}
-    run = make_run(tmp_path / "run", manifest=manifest, recipe={"objective": "sft"}, samples=[sample])
+    run = make_run(tmp_path / "run", manifest=manifest, recipe={"objective": "supervised"}, samples=[sample])
     words = page_of(run).words
     assert "3,800 demonstrations" in words
     assert "In the data" in words

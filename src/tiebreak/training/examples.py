@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
@@ -25,7 +25,12 @@ class Groups(Sequence[ScoredGroup]):
 
     def __init__(self, dataset: Dataset, endings: tuple[str, ...]) -> None:
         self.dataset = dataset
+        self.endings = endings
         self.columns = tuple(f"{name}_ids" for name in endings)
+
+    def select(self, rows: Iterable[int]) -> Groups:
+        """Some of the groups, in the order given."""
+        return Groups(self.dataset.select(rows), self.endings)
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     PreTrainedModel,
@@ -281,9 +282,9 @@ class TreeTrainer(Trainer):
                     self.state.save_to_json(str(partial / "trainer_state.json"))
                 flush_folder(partial)
                 move_folder(partial, folder / name)
-        except OSError as error:
+        except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
             raise RunError(
-                f"The checkpoint of step {self.state.global_step} cannot be written: {error.strerror or error}.",
+                f"The checkpoint of step {self.state.global_step} cannot be written: {first_line(error)}.",
                 where=str(folder),
                 fix="free some disk, then go on with --resume: all earlier checkpoints are whole",
             ) from error
@@ -305,6 +306,13 @@ def _warn_of_budget(budget: int) -> None:
 def remove_partial(checkpoints: Path) -> None:
     """Remove what a checkpoint that was never finished left behind."""
     shutil.rmtree(checkpoints / _PARTIAL, ignore_errors=True)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).strip().split("\n")[0].rstrip(".")
 
 
 _LOWER = "lower train.learning_rate, or set train.precision=fp32; the last checkpoint is whole"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from safetensors import SafetensorError
+
 from tiebreak.data.preference import Message, messages_from
 from tiebreak.engine.score import Scores
+from tiebreak.errors import RunError
 from tiebreak.evaluate.generate import Sampling, answer_all
 from tiebreak.evaluate.held_out import held_out_metrics
 from tiebreak.evaluate.judging import judge_for, judged
@@ -19,6 +22,7 @@ from tiebreak.recipe import Recipe
 from tiebreak.report.card import model_card
 from tiebreak.report.page import write_report
 from tiebreak.runs import RunFolder
+from tiebreak.training.tree_trainer import first_line
 from tiebreak.workflow.prepare import PreparedData, PreparedModel, is_supervised, objective_of
 from tiebreak.workflow.talk import Talk
 
@@ -42,9 +46,17 @@ def measure_before(
     prepared: PreparedModel,
     data: PreparedData,
     reference: list[Scores | None],
+    measure: Callable[[], dict[str, float]],
     talk: Talk,
 ) -> Before:
-    """Measure the model before its first step; a resumed run reads what was measured then."""
+    """Measure the model before its first step; a resumed run reads what was measured then.
+
+    Args:
+        folder, recipe, prepared, data: of the run.
+        reference: the scores of both sides, or None where there is no reference.
+        measure: held-out metrics of the model as it stands, for runs without a reference.
+        talk: where progress is shown.
+    """
     kept = folder.path / "before.json"
     if kept.is_file():
         recorded = json.loads(kept.read_text(encoding="utf-8"))
@@ -53,6 +65,8 @@ def measure_before(
     scores = reference[1] if data.held_out is not None else None
     if scores is not None:
         metrics = held_out_metrics(scores, scores, objective=objective_of(recipe), beta=recipe.objective.beta)
+    elif data.held_out is not None:
+        metrics = measure()
     before = Before(metrics, _answers(recipe, prepared, data, "answers before", talk))
     write_json(kept, {"metrics": before.metrics, "answers": before.answers})
     return before
@@ -83,11 +97,22 @@ def finish(
 def save_model(
     folder: RunFolder, recipe: Recipe, prepared: PreparedModel, data: PreparedData, samples: list[dict[str, Any]]
 ) -> None:
-    """Write `model/`: weights, tokenizer, template and card, all or nothing."""
-    with folder_at_once(folder.model) as partial:
-        prepared.model.save_pretrained(partial)
-        data.tokenizer.save_pretrained(partial)
-        write_text(partial / "README.md", model_card(folder.manifest(), recipe, samples=samples))
+    """Write `model/`: weights, tokenizer, template and card, all or nothing.
+
+    Raises:
+        RunError: the disk does not take it; the last checkpoint is kept.
+    """
+    try:
+        with folder_at_once(folder.model) as partial:
+            prepared.model.save_pretrained(partial)
+            data.tokenizer.save_pretrained(partial)
+            write_text(partial / "README.md", model_card(folder.manifest(), recipe, samples=samples))
+    except (OSError, SafetensorError) as error:
+        raise RunError(
+            f"The trained model cannot be written: {first_line(error)}.",
+            where=str(folder.model),
+            fix=f"free some disk, then go on with: tiebreak train --out {folder.path} --resume",
+        ) from error
 
 
 def _shown(recipe: Recipe, data: PreparedData) -> int:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import EarlyStoppingCallback
 
@@ -27,7 +28,7 @@ from tiebreak.recipe import Recipe
 from tiebreak.runs import RunFolder
 from tiebreak.runs.machine import hardware, versions
 from tiebreak.runs.metrics import append_metrics, cut_metrics
-from tiebreak.training.arguments import Length, is_complete, length_of, training_arguments
+from tiebreak.training.arguments import Length, is_complete, length_of, pairs_a_step, training_arguments
 from tiebreak.training.callbacks import LogBeforeSaving, MetricsFile, ProgressLine, StopOnRequest, StopRequest
 from tiebreak.training.examples import Examples, Groups
 from tiebreak.training.supervised import SupervisedTrainer
@@ -97,6 +98,8 @@ def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
         began = time.perf_counter()
         data = prepare_data(recipe, talk)
         prepared = prepare_model(recipe)
+        length = length_of(recipe.train, len(data.train))
+        data = replace(data, train=_needed(data.train, recipe, length, talk))
         groups = [data.train] + ([data.held_out] if data.held_out is not None else [])
         fingerprint = fingerprint_weights(prepared.model)
         folder.record(
@@ -107,7 +110,6 @@ def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
             device=str(prepared.device),
         )
         scorer = _scorer(folder, recipe, prepared, data, talk)
-        length = length_of(recipe.train, len(data.train))
         timings = {"prepare": time.perf_counter() - began}
         folder.record(length={"steps": length.steps, "steps_an_epoch": length.steps_an_epoch}, timings=timings)
 
@@ -116,15 +118,30 @@ def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
             _reference(prepared, group, scorer, fingerprint, request, talk) if pairs else None for group in groups
         ]
         timings["reference"] = time.perf_counter() - began
-        before = measure_before(folder, recipe, prepared, data, reference, talk)
+        trainer = _trainer(folder, recipe, prepared, data, reference, scorer, length, request, talk)
+        before = measure_before(folder, recipe, prepared, data, reference, trainer.measure, talk)
 
         began = time.perf_counter()
-        trainer = _trainer(folder, recipe, prepared, data, reference, scorer, length, request, talk)
         _train(trainer, folder, recipe, length, request, talk)
         timings["train"] = time.perf_counter() - began
         folder.record(timings={name: round(seconds, 2) for name, seconds in timings.items()})
         _finish(trainer, folder, recipe, prepared, data, before, talk)
     return Run(folder)
+
+
+def _needed(groups: Groups, recipe: Recipe, length: Length, talk: Talk) -> Groups:
+    """The rows that the run will see: all, or where it is shorter than a pass, as many as it has steps for.
+
+    Nothing is computed for the others, which for a short run on a large data set is most of the work.
+    """
+    needed = length.steps * pairs_a_step(recipe.train)
+    if needed >= len(groups):
+        return groups
+    rows = np.arange(len(groups))
+    if recipe.train.shuffle:
+        rows = np.random.default_rng(recipe.train.seed).permutation(rows)
+    talk.say(f"        {needed:,} of them are needed for {length.steps:,} steps")
+    return groups.select(rows[:needed])
 
 
 def _train(
