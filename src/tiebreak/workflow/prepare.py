@@ -170,10 +170,11 @@ def _account(
 
 
 def _say(account: dict[str, Any], talk: Talk) -> None:
+    held_out = f", {account['held_out']:,} held out ({account['held_out_from']})" if account["held_out"] else ""
     forms = {"chat": "the model's chat template", "transcript": "Human/Assistant turns (the model has no template)"}
     talk.say(
-        f"data    {account['source']}: {account['train']:,} to train on, {account['held_out']:,} held out "
-        f"({account['held_out_from']}); format {account['schema']}; text by {forms[account['template']]}"
+        f"data    {account['source']}: {account['train']:,} rows{held_out}; "
+        f"format {account['schema']}; text by {forms[account['template']]}"
     )
     for remark, tally in account["report"].get("notes", {}).items():
         talk.say(f"        {tally['count']:,} with {remark}")
