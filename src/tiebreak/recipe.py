@@ -19,7 +19,9 @@ from tiebreak.errors import InputError
 class Section(BaseModel):
     """A part of a recipe: frozen, and closed to keys that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, validate_default=True, coerce_numbers_to_str=True
+    )
 
 
 def _every(value: object) -> object:
@@ -48,7 +50,7 @@ class ModelSection(Section):
 
     name: str = Field("bundled:base", description="Hub id, folder, run folder, or bundled:base.")
     revision: str | None = Field(None, description="Branch, tag or commit of a Hub model; null is the default branch.")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="Type of the trained weights; auto is float32, rounded only in the arithmetic."
     )
     trust_remote_code: bool = Field(False, description="Run Python code that a Hub model brings along.")
@@ -86,7 +88,7 @@ class DataSection(Section):
     )
     eval_limit: int | None = Field(None, ge=1, description="Use only the first N held-out pairs.")
     skip_bad_rows: bool = Field(False, description="Leave out rows that cannot be read, and report them.")
-    seed: int = Field(0, ge=0, description="Seed of the shuffle and of the held-out share.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the shuffle and of the held-out share.")
 
 
 class ObjectiveSection(Section):
@@ -134,12 +136,14 @@ class TrainSection(Section):
     early_stopping: int | None = Field(
         None, ge=1, description="Stop after so many evaluations without a better keep_best metric."
     )
-    seed: int = Field(0, ge=0, description="Seed of the order of the pairs and of all else that is drawn.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the order of the pairs and of all else that is drawn.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if isinstance(self.tokens_per_microbatch, int) and self.tokens_per_microbatch < 1:
             raise ValueError("tokens_per_microbatch must be auto or at least 1")
+        if not all(0 <= beta < 1 for beta in self.adam_betas):
+            raise ValueError("adam_betas must each be at least 0 and below 1")
         if self.early_stopping is not None and self.keep_best is None:
             raise ValueError("early_stopping needs keep_best: the metric that it watches")
         return self
@@ -155,7 +159,7 @@ class EvaluateSection(Section):
         "auto", description="Judge answers by program where the data has a judge (the bundled preferences)."
     )
     judge_prompts: int = Field(400, ge=1, description="Held-out prompts whose answers the judge sees.")
-    seed: int = Field(0, ge=0, description="Seed of the sampling.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampling.")
 
 
 def _name_shorthand(key: str) -> BeforeValidator:
@@ -239,7 +243,12 @@ def load_recipe(path: Path) -> Recipe:
 
 def parse_value(text: str) -> Any:
     """The value of `--set key=value`, read as YAML so that numbers, lists and null mean what they say."""
-    value = yaml.safe_load(text) if text else None
+    try:
+        value = yaml.safe_load(text) if text else None
+    except yaml.YAMLError:
+        raise InputError(
+            f"The value '{text}' is not valid YAML.", where="--set", fix=f"put it in quotes: '\"{text}\"'"
+        ) from None
     if isinstance(value, str):  # YAML 1.1 reads 1e-6 as text; everyone means the number
         try:
             return float(value)

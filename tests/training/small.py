@@ -83,6 +83,7 @@ def preference_trainer(
         held_out=None if held_out is None else examples(held_out),
         tokenizer=word_tokenizer(),
         objective=objective,
+        keep_checkpoints=train.keep_checkpoints,
         beta=beta,
     )
 

@@ -36,7 +36,7 @@ def quickstart(
 
 
 def _show(path: Path, report: Path, manifest: dict[str, Any], samples: list[dict[str, Any]]) -> None:
-    from tiebreak.cli.terminal import stdout_console
+    from tiebreak.cli.terminal import own_name, stdout_console
     from tiebreak.report.table import rich_table
 
     console = stdout_console()
@@ -46,8 +46,8 @@ def _show(path: Path, report: Path, manifest: dict[str, Any], samples: list[dict
     console.print(_side_by_side(samples))
     seconds = sum(manifest["timings"].values())
     typer.echo(f"\nreport  {report}  (the run took {seconds:.0f} seconds)")
-    typer.echo(f"next    tiebreak chat {path} --base")
-    typer.echo("        tiebreak train --model MODEL --data YOUR-PREFERENCES.jsonl")
+    typer.echo(f"next    {own_name()} chat {path} --base")
+    typer.echo(f"        {own_name()} train --model MODEL --data YOUR-PREFERENCES.jsonl")
 
 
 def _side_by_side(samples: list[dict[str, Any]]) -> Any:

@@ -41,3 +41,19 @@ def stdout_console() -> Console:
     from rich.console import Console
 
     return Console()
+
+
+def own_name() -> str:
+    """What to type to get this very command: its path where `tiebreak` alone would find none, or another."""
+    import shutil
+    import sys
+    from pathlib import Path
+
+    called = Path(sys.argv[0])
+    if called.name != "tiebreak":
+        return "tiebreak"
+    found = shutil.which("tiebreak")
+    if found is not None and Path(found).resolve() == called.resolve():
+        return "tiebreak"
+    here = Path.cwd()
+    return str(called.relative_to(here)) if called.is_relative_to(here) else str(called)

@@ -113,7 +113,7 @@ def sft(
         "data.schema": schema,
         "data.skip_bad_rows": skip_bad_rows,
         "objective.name": "supervised",
-        "train.learning_rate": learning_rate if learning_rate is not None or recipe else _SFT_RATE,
+        "train.learning_rate": learning_rate,
         "train.batch_size": batch_size,
         "train.epochs": epochs,
         "train.max_steps": max_steps,
@@ -135,7 +135,6 @@ def _train(
     changes = {key: value for key, value in flags.items() if value is not None} | _parsed(settings)
     if resume:
         changes.pop("objective.name", None) if command == "sft" else None
-        changes.pop("train.learning_rate", None) if command == "sft" else None
         run = _resumed(out, recipe, changes)
     else:
         chosen = _recipe(command, recipe, changes)
@@ -159,6 +158,8 @@ def _recipe(command: str, recipe: str | None, changes: dict[str, Any]) -> Recipe
             fix=f"tiebreak {command} --model MODEL --data SOURCE, or a recipe; to see it work: tiebreak quickstart",
         )
     start = Recipe() if recipe is None else recipe_named(recipe)
+    if command == "sft" and "learning_rate" not in start.train.model_fields_set:
+        changes = {"train.learning_rate": _SFT_RATE, **changes}
     return start.with_settings(changes)
 
 
@@ -202,7 +203,7 @@ def show_result(run: Run, *, as_json: bool) -> None:
     """Print what a finished run achieved, and what to type next."""
     import json
 
-    from tiebreak.cli.terminal import stdout_console
+    from tiebreak.cli.terminal import own_name, stdout_console
     from tiebreak.report.table import result_rows, rich_table
 
     manifest = run.folder.manifest()
@@ -213,4 +214,4 @@ def show_result(run: Run, *, as_json: bool) -> None:
     if result_rows(manifest):
         console.print(rich_table(manifest))
     typer.echo(f"\nreport  {run.folder.report_path}\nmodel   {run.folder.model}")
-    typer.echo(f"next    tiebreak chat {run.path}")
+    typer.echo(f"next    {own_name()} chat {run.path} --base")

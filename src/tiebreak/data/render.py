@@ -69,8 +69,10 @@ def ending_text(prompt: Sequence[Message], ending: str, tokenizer: PreTrainedTok
         return ending
     answer = whole[len(before) :]
     eos = tokenizer.eos_token
-    if isinstance(eos, str) and eos and eos in answer:
-        answer = answer[: answer.rindex(eos)]
+    if isinstance(eos, str) and eos:  # only one that closes the turn: the ending itself may speak of such tokens
+        at = answer.rfind(ending)
+        end = answer.find(eos, at + len(ending) if at >= 0 else 0)
+        answer = answer[:end] if end >= 0 else answer
     return answer
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TooLong = Literal["drop", "trim_prompt", "trim_completion"]
 # Raise when the same rows may give other ids than before.
 EDITION = 1
+_ACCEPTED = (Message("user", "Hello"),)  # stands in for a conversation that is left out
 IGNORED_KEEP = -1  # a row that is left out, while a batch is being mapped
 
 
@@ -185,6 +186,10 @@ class _Encoder:
 
     def __call__(self, batch: Mapping[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
         conversations = [messages_from(turns) for turns in batch["prompt"]]
+        # A template may refuse a conversation (a system turn, one speaker twice): that row is left out, by name.
+        refused = {i for i, turns in enumerate(conversations) if not self._renders(turns)}
+        if refused:
+            conversations = [_ACCEPTED if i in refused else turns for i, turns in enumerate(conversations)]
         prompts = [prompt_text(turns, self.tokenizer, self.template) for turns in conversations]
         prompt_ids = self._ids(prompts, start=True)
         ending_ids = [self._ending_ids(conversations, prompts, prompt_ids, batch[name]) for name in self.endings]
@@ -192,6 +197,8 @@ class _Encoder:
         out |= {f"{name}_ids": [] for name in self.endings}
         for i, index in enumerate(indices):
             fitted, note = self._fit(conversations[i], prompt_ids[i], [ids[i] for ids in ending_ids])
+            if i in refused:
+                fitted, note = None, "the chat template refuses its turns"
             keep = fitted is not None
             prompt, ends = fitted or ([], [[] for _ in self.endings])
             out["prompt_ids"].append(prompt)
@@ -202,6 +209,13 @@ class _Encoder:
         if self.progress is not None:
             self.progress(indices[-1] + 1)
         return out
+
+    def _renders(self, turns: tuple[Message, ...]) -> bool:
+        try:
+            prompt_text(turns, self.tokenizer, self.template)
+        except InputError:
+            return False
+        return True
 
     def _ids(self, texts: list[str], *, start: bool) -> list[list[int]]:
         return encode_prompts(self.tokenizer, texts, self.template) if start else _encode(self.tokenizer, texts)

@@ -33,6 +33,7 @@ def bytes_per_token(model: PreTrainedModel) -> int:
     """Memory of a token's activations and logits, backward pass included; rough, and rather too much."""
     config = model.config.get_text_config()
     hidden = int(config.hidden_size)
-    inner = int(getattr(config, "intermediate_size", None) or 4 * hidden)
+    widths = getattr(config, "intermediate_size", None) or 4 * hidden
+    inner = int(max(widths) if isinstance(widths, list | tuple) else widths)  # a few models have one for each layer
     layer = 12 * hidden + 4 * inner
     return 4 * (int(config.num_hidden_layers) * layer + 4 * int(config.vocab_size))

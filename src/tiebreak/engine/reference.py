@@ -15,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import transformers
 
+from tiebreak.engine.logprobs import unwrapped
 from tiebreak.engine.microbatch import split
 from tiebreak.engine.score import Floats, Scorer, Scores, blocks_of, score_microbatch
 from tiebreak.engine.sequences import ScoredGroup
@@ -103,9 +105,10 @@ def reference_scores(
     """
     blocks: list[Floats] = []
     done = found = 0
+    device = unwrapped(model).device.type
     for block in blocks_of(groups):
         parts = split(block, scorer.budget, scorer.path)
-        keys = [_key([block[i] for i in part], scorer, fingerprint) for part in parts]
+        keys = [_key([block[i] for i in part], scorer, fingerprint, device) for part in parts]
         kept = cache.get(keys)
         out = np.empty((3, len(block), len(block[0].endings)), dtype=np.float32)
         for part, key in zip(parts, keys, strict=True):
@@ -126,11 +129,10 @@ def reference_scores(
     return Scores(joined[0], joined[1], joined[2]), found
 
 
-def _key(groups: Sequence[ScoredGroup], scorer: Scorer, fingerprint: str) -> bytes:
+def _key(groups: Sequence[ScoredGroup], scorer: Scorer, fingerprint: str, device: str) -> bytes:
     threads = torch.get_num_threads()
-    digest = hashlib.sha256(
-        f"{ENGINE_VERSION}|{torch.__version__}|{threads}|{fingerprint}|{scorer.path}|{scorer.autocast}".encode()
-    )
+    machine = (device, torch.backends.cpu.get_cpu_capability(), threads, torch.__version__, transformers.__version__)
+    digest = hashlib.sha256(f"{ENGINE_VERSION}|{machine}|{fingerprint}|{scorer.path}|{scorer.autocast}".encode())
     for group in groups:
         for tokens in (group.prompt, *group.endings):
             digest.update(len(tokens).to_bytes(4, "little"))

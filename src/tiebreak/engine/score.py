@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from tiebreak.engine.logprobs import sequence_logps, unwrapped
+from tiebreak.engine.memory import give_back, is_out_of_memory
 from tiebreak.engine.microbatch import Path, build_batch, split
 from tiebreak.engine.sequences import ScoredGroup
 
@@ -49,9 +50,8 @@ class Scores:
     mean_logit: Floats
 
 
-@torch.no_grad()
 def score_microbatch(model: torch.nn.Module, groups: Sequence[ScoredGroup], scorer: Scorer) -> Floats:
-    """Score groups in one forward pass.
+    """Score groups in one forward pass, or in two halves where memory does not suffice for the whole.
 
     Args:
         model: the model, on its device.
@@ -60,6 +60,18 @@ def score_microbatch(model: torch.nn.Module, groups: Sequence[ScoredGroup], scor
     Returns:
         Shape (3, groups, endings): log-probs, token counts and mean logits.
     """
+    try:
+        return _score(model, groups, scorer)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error) or len(groups) == 1:
+            raise
+    give_back()
+    half = len(groups) // 2
+    return np.concatenate([score_microbatch(model, part, scorer) for part in (groups[:half], groups[half:])], axis=1)
+
+
+@torch.no_grad()
+def _score(model: torch.nn.Module, groups: Sequence[ScoredGroup], scorer: Scorer) -> Floats:
     device = unwrapped(model).device
     found = sequence_logps(model, build_batch(groups, scorer.path).to(device), autocast=scorer.autocast)
     rows = torch.stack([found.logp, found.tokens, found.mean_logit]).float().cpu().numpy()

@@ -69,11 +69,14 @@ def answer_all(
     ids = [prompt_ids(tokenizer, prompt, form) for prompt in prompts]
     order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     answers = [""] * len(ids)
-    config = _generation_config(model, tokenizer, sampling)
+    room = _positions(model)
     torch.manual_seed(sampling.seed)
     for start in range(0, len(order), batch_size):
-        members = order[start : start + batch_size]
+        members = [i for i in order[start : start + batch_size] if room is None or len(ids[i]) < room]
+        if not members:
+            continue  # no room for an answer: it stays empty
         longest = max(len(ids[i]) for i in members)
+        config = _generation_config(model, tokenizer, sampling, longest)
         pad = int(config.pad_token_id)
         rows = torch.tensor([[pad] * (longest - len(ids[i])) + ids[i] for i in members], device=model.device)
         mask = torch.tensor([[0] * (longest - len(ids[i])) + [1] * len(ids[i]) for i in members], device=model.device)
@@ -105,8 +108,8 @@ def stream_answer(
     """
     form = template or choose_template(tokenizer)
     ids = prompt_ids(tokenizer, prompt, form)
-    room = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if isinstance(room, int) and len(ids) >= room:
+    room = _positions(model)
+    if room is not None and len(ids) >= room:
         raise InputError(
             f"The conversation has {len(ids)} tokens; the model takes {room}.", fix="start a new conversation"
         )
@@ -122,7 +125,7 @@ def stream_answer(
             generate(
                 row,
                 attention_mask=torch.ones_like(row),
-                generation_config=_generation_config(model, tokenizer, sampling),
+                generation_config=_generation_config(model, tokenizer, sampling, len(ids)),
                 streamer=streamer,
                 stopping_criteria=StoppingCriteriaList([_StopWhen(stop)]),
             )
@@ -149,8 +152,10 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: Sequence[Message], te
 
 
 def _generation_config(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sampling: Sampling
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sampling: Sampling, prompt_length: int
 ) -> GenerationConfig:
+    room = _positions(model)
+    longest = sampling.max_new_tokens if room is None else min(sampling.max_new_tokens, room - prompt_length)
     eos = tokenizer.eos_token_id
     own = getattr(model.generation_config, "eos_token_id", None)
     stops = {eos, *(own if isinstance(own, list) else [own])} - {None}
@@ -159,8 +164,14 @@ def _generation_config(
     if sampling.temperature > 0:
         drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
     return GenerationConfig(  # type: ignore[no-untyped-call]
-        max_new_tokens=sampling.max_new_tokens, eos_token_id=sorted(stops), pad_token_id=pad, use_cache=True, **drawn
+        max_new_tokens=longest, eos_token_id=sorted(stops), pad_token_id=pad, use_cache=True, **drawn
     )
+
+
+def _positions(model: PreTrainedModel) -> int | None:
+    """Positions that the model knows; past them some models cannot compute at all."""
+    room = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return room if isinstance(room, int) and room > 0 else None
 
 
 def _clean(text: str, template: Template) -> str:

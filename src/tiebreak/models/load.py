@@ -91,17 +91,37 @@ def load_model(
     """
     found = locate(name, revision)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             found.source,
             revision=found.revision or "main",
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
+            output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, ImportError, HFValidationError) as error:
         raise _explained(error, name, found) from error
+    model: PreTrainedModel = loaded[0]
+    told: dict[str, Any] = loaded[1]
+    missing = sorted(told.get("missing_keys", ()))
+    if missing:
+        raise InputError(
+            f"'{name}' lacks weights of a language model: {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}",
+            where=f"model.name = {name}",
+            fix="name a causal language model, not a classifier or reward model",
+        )
+    _make_savable(model)
     model.train(False)
     return model
+
+
+def _make_savable(model: PreTrainedModel) -> None:
+    """Drop sampling values that a model brings along but does not use; `save_pretrained` refuses such a file."""
+    config: Any = model.generation_config
+    if config is not None and not config.do_sample:
+        for name in ("temperature", "top_p", "top_k", "min_p", "typical_p"):
+            if hasattr(config, name):
+                setattr(config, name, None)
 
 
 def load_tokenizer(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,19 @@ from transformers import TrainingArguments
 
 from tiebreak.errors import InputError
 from tiebreak.recipe import TrainSection
+
+PAIR_METRICS = (
+    "eval_loss",
+    "eval_rewards/accuracies",
+    "eval_rewards/margins",
+    "eval_rewards/chosen",
+    "eval_rewards/rejected",
+    "eval_logps/accuracies",
+    "eval_logps/chosen",
+    "eval_logps/rejected",
+)
+SUPERVISED_METRICS = ("eval_loss",)
+_LOWER_IS_BETTER = ("eval_loss", "eval_rewards/rejected", "eval_logps/rejected")
 
 
 @dataclass(frozen=True)
@@ -51,7 +66,13 @@ def every(setting: str | int | float | None, length: Length) -> int | None:
 
 
 def training_arguments(
-    train: TrainSection, length: Length, *, output: Path, device: str, held_out: bool
+    train: TrainSection,
+    length: Length,
+    *,
+    output: Path,
+    device: str,
+    held_out: bool,
+    metrics: Sequence[str] = PAIR_METRICS,
 ) -> TrainingArguments:
     """The Trainer's arguments.
 
@@ -61,21 +82,27 @@ def training_arguments(
         output: folder of the checkpoints.
         device: `cpu` or `cuda`.
         held_out: whether there is held-out data; without it nothing is evaluated and the last model is kept.
+        metrics: names that the best model can be kept by.
     Raises:
-        InputError: the best model is to be kept, but not every save comes with an evaluation.
+        InputError: there is no such metric, or nothing is held out for early stopping to watch.
     """
-    eval_steps = every(train.eval_every, length) if held_out else None
-    save_steps = every(train.save_every, length)
+    eval_steps = every(train.eval_every, length) or length.steps
+    save_steps = every(train.save_every, length) or length.steps
     best = train.keep_best if held_out else None
-    if best and eval_steps and save_steps and save_steps % eval_steps:
+    if train.early_stopping is not None and not held_out:
         raise InputError(
-            f"Saving every {save_steps} steps and evaluating every {eval_steps} leaves checkpoints without a "
-            f"{best} to compare.",
-            where="train.save_every, train.eval_every, train.keep_best",
-            fix="make save_every a multiple of eval_every, or set keep_best to null",
+            "Early stopping watches a held-out metric, and nothing is held out.",
+            where="train.early_stopping",
+            fix="set data.eval_fraction, data.eval_source or data.eval_split, or leave early_stopping out",
         )
-    keeps_best = bool(best and eval_steps and save_steps)
-    return TrainingArguments(
+    if best is not None and best not in metrics:
+        near = difflib.get_close_matches(best, metrics, n=1)
+        raise InputError(
+            f"There is no metric '{best}' to keep the best model by.",
+            where="train.keep_best",
+            fix=f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(metrics)}",
+        )
+    arguments = TrainingArguments(
         output_dir=str(output),
         per_device_train_batch_size=pairs_a_step(train),
         per_device_eval_batch_size=pairs_a_step(train),
@@ -83,7 +110,8 @@ def training_arguments(
         max_steps=length.steps,
         learning_rate=train.learning_rate,
         lr_scheduler_type=train.schedule,
-        warmup_steps=math.ceil(train.warmup_ratio * length.steps),
+        # The first step of a warm-up has rate 0: a run of one step would learn nothing.
+        warmup_steps=min(math.ceil(train.warmup_ratio * length.steps), length.steps - 1),
         weight_decay=train.weight_decay,
         adam_beta1=train.adam_betas[0],
         adam_beta2=train.adam_betas[1],
@@ -96,14 +124,12 @@ def training_arguments(
         logging_steps=train.log_every,
         logging_first_step=True,
         logging_nan_inf_filter=False,
-        eval_strategy="steps" if eval_steps else "no",
-        eval_steps=eval_steps,
-        save_strategy="steps" if save_steps else "no",
-        save_steps=save_steps or length.steps,
-        save_total_limit=train.keep_checkpoints,
-        load_best_model_at_end=keeps_best,
-        metric_for_best_model=best if keeps_best else None,
-        greater_is_better=not best.endswith("loss") if best and keeps_best else None,
+        eval_strategy="steps" if held_out else "no",
+        eval_steps=eval_steps if held_out else None,
+        save_strategy="steps",
+        save_steps=save_steps,
+        metric_for_best_model=best,
+        greater_is_better=best not in _LOWER_IS_BETTER if best else None,
         restore_callback_states_from_checkpoint=True,
         use_cpu=device == "cpu",
         remove_unused_columns=False,
@@ -111,6 +137,8 @@ def training_arguments(
         disable_tqdm=True,
         log_level="error",
     )
+    arguments._n_gpu = min(1, arguments.n_gpu)  # one device a process: a tree batch cannot be cut along its rows
+    return arguments
 
 
 def is_complete(checkpoint: Path, length: Length, early_stopping: int | None) -> bool:

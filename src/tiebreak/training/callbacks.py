@@ -29,7 +29,7 @@ class MetricsFile(TrainerCallback):
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **event: Any) -> None:
         """Write one line."""
-        if state.is_world_process_zero:
+        if state.is_world_process_zero and "train_runtime" not in event["logs"]:  # that covers this session only
             row = {name: value for name, value in event["logs"].items() if name != "total_flos"}
             self.append({"step": state.global_step, **row, "seconds": round(time.perf_counter() - self.began, 3)})
 
@@ -40,14 +40,14 @@ class LogBeforeSaving(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
-        """Ask for a log where a save was asked for."""
-        control.should_log = control.should_log or control.should_save
+        """Ask for a log where a save was asked for, or may follow an evaluation."""
+        control.should_log = control.should_log or control.should_save or control.should_evaluate
         return control
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
-        """Ask for a log where a save was asked for."""
+        """Ask for a log where a save was asked for, or may follow an evaluation."""
         return self.on_step_end(args, state, control)
 
 

@@ -9,10 +9,10 @@ Knows nothing of losses: a subclass says what an example counts and what its los
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
 
 from tiebreak.engine.logprobs import SequenceLogps, sequence_logps, unwrapped
+from tiebreak.engine.memory import give_back, is_out_of_memory
 from tiebreak.engine.microbatch import build_batch, split
 from tiebreak.engine.score import BLOCK, Scorer
 from tiebreak.errors import RunError
@@ -53,6 +54,8 @@ class TreeTrainer(Trainer):
         held_out: examples to evaluate on, or None.
         tokenizer: saved beside the weights.
         callbacks: that watch the run.
+        steps_an_epoch: steps of a whole pass, where the examples are only those of a shorter run.
+        keep_checkpoints: how many stay on the disk, the newest and the best among them.
         on_smaller_budget: told the new token budget when memory ran out and a step is repeated.
     """
 
@@ -66,6 +69,8 @@ class TreeTrainer(Trainer):
         held_out: Examples | None,
         tokenizer: PreTrainedTokenizerBase,
         callbacks: Sequence[TrainerCallback] = (),
+        keep_checkpoints: int = 2,
+        steps_an_epoch: int | None = None,
         on_smaller_budget: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__(
@@ -80,6 +85,8 @@ class TreeTrainer(Trainer):
         self.remove_callback(PrinterCallback)  # the caller says what is shown
         self.scorer = scorer
         self.budget = scorer.budget
+        self.keep_checkpoints = keep_checkpoints
+        self.steps_an_epoch = steps_an_epoch
         self.on_smaller_budget = on_smaller_budget or (
             lambda budget: logger.warning("micro-batches: %d tokens", budget)
         )
@@ -117,8 +124,8 @@ class TreeTrainer(Trainer):
         while True:
             try:
                 return self._step(model, examples)
-            except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error):
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
                     raise
                 too_small = len(split([e.group for e in examples], self.budget, self.scorer.path)) >= len(examples)
             self._free_memory(model)
@@ -184,9 +191,7 @@ class TreeTrainer(Trainer):
 
     def _free_memory(self, model: nn.Module) -> None:
         model.zero_grad(set_to_none=True)
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        give_back()
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Operations of the step just done: six a parameter and token that was computed."""
@@ -201,8 +206,11 @@ class TreeTrainer(Trainer):
             means = {name: float(value) / self._counted for name, value in self._sums.items()}
             logs = {**logs, **means}
             self._sums, self._counted = {}, 0.0
-            if not abs(logs["loss"]) < 1e30:
-                raise RunError(f"The loss is not finite: {logs['loss']} at step {self.state.global_step}.", fix=_LOWER)
+            # Every checkpoint is logged first, so that none is written of weights that are broken.
+            if not abs(logs["loss"]) < 1e30 or not abs(logs.get("grad_norm", 0.0)) < 1e30:
+                raise RunError(f"Loss or gradient are not finite at step {self.state.global_step}.", fix=_LOWER)
+        if self.steps_an_epoch is not None:
+            self.state.epoch = self.state.global_step / self.steps_an_epoch
         super().log(logs, start_time)
 
     # The evaluation.
@@ -233,13 +241,25 @@ class TreeTrainer(Trainer):
         sums: dict[str, Tensor] = {}
         counted = torch.zeros((), dtype=torch.float64, device=device)
         for micro in self._microbatches_of(examples):
-            batch = build_batch([example.group for example in micro], self.scorer.path).to(device)
-            scores = sequence_logps(self.model_wrapped, batch, autocast=self.scorer.autocast)
-            losses, metrics = self.loss_of(scores, micro)
-            for name, value in {**metrics, "loss": losses.sum()}.items():
+            for name, value in self._evaluated(micro).items():
                 sums[name] = sums.get(name, torch.zeros((), dtype=torch.float64, device=device)) + value.double()
             counted += sum(self.counts(example) for example in micro)
         return sums, counted
+
+    def _evaluated(self, micro: list[Example]) -> dict[str, Tensor]:
+        """Sums over one micro-batch; in two halves where memory does not suffice for the whole."""
+        try:
+            batch = build_batch([example.group for example in micro], self.scorer.path).to(self.args.device)
+            scores = sequence_logps(self.model_wrapped, batch, autocast=self.scorer.autocast)
+            losses, metrics = self.loss_of(scores, micro)
+            return {**metrics, "loss": losses.sum()}
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or len(micro) == 1:
+                raise
+        give_back()
+        half = len(micro) // 2
+        first, second = self._evaluated(micro[:half]), self._evaluated(micro[half:])
+        return {name: first[name] + second[name] for name in first}
 
     def _microbatches_of(self, examples: Examples) -> Iterator[list[Example]]:
         for number, start in enumerate(range(0, len(examples), BLOCK)):
@@ -247,7 +267,8 @@ class TreeTrainer(Trainer):
                 continue
             block = [examples[i] for i in range(start, min(start + BLOCK, len(examples)))]
             for members in split([example.group for example in block], self.budget, self.scorer.path):
-                yield [block[i] for i in members]
+                # Weights say how much to learn from a pair, not how much it says about the model.
+                yield [replace(block[i], weight=1.0) for i in members]
 
     def measure(self) -> dict[str, float]:
         """Held-out metrics of the model as it stands, without a line in the log."""
@@ -260,8 +281,39 @@ class TreeTrainer(Trainer):
         """Take over the weights and the state of a run whose last step is done."""
         self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         self._load_from_checkpoint(str(checkpoint))
-        if self.args.load_best_model_at_end and self.state.best_model_checkpoint is not None:
-            self._load_best_model()
+
+    def load_best(self) -> int:
+        """Take over the weights of the best checkpoint, if a metric decides; returns the step of the weights.
+
+        Raises:
+            RunError: that checkpoint is gone.
+        """
+        step = self.state.best_global_step
+        if self.args.metric_for_best_model is None or not step or step == self.state.global_step:
+            return self.state.global_step
+        folder = Path(str(self.args.output_dir)) / f"checkpoint-{step}"
+        if not folder.is_dir():
+            raise RunError(
+                f"The best checkpoint, of step {step}, is gone.",
+                where=str(folder),
+                fix="train again, or start a new run with train.keep_best=null",
+            )
+        self._load_from_checkpoint(str(folder))
+        return int(step)
+
+    def _determine_best_metric(self, metrics: Any, trial: Any) -> bool:
+        """A new best model is saved at once, whenever the next save is due."""
+        is_best = bool(super()._determine_best_metric(metrics, trial))
+        if is_best:
+            self.control.should_save = True
+        return is_best
+
+    def _init_training_state(self, *args: Any) -> Any:
+        found = super()._init_training_state(*args)
+        if self.state.best_global_step:  # the recorded path is that of the folder the run began in
+            folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.best_global_step}"
+            self.state.best_model_checkpoint = str(folder)
+        return found
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._saving_to) if self._saving_to is not None else str(super()._get_output_dir(trial))
@@ -294,7 +346,7 @@ class TreeTrainer(Trainer):
         if self.args.should_save:
             rotate_checkpoints(
                 str(folder),
-                save_total_limit=self.args.save_total_limit,
+                save_total_limit=self.keep_checkpoints,
                 best_model_checkpoint=self.state.best_model_checkpoint,
             )
 
@@ -316,10 +368,3 @@ def first_line(error: BaseException) -> str:
 
 
 _LOWER = "lower train.learning_rate, or set train.precision=fp32; the last checkpoint is whole"
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error)
-    return "can't allocate memory" in text or "not enough memory" in text or "DefaultCPUAllocator" in text

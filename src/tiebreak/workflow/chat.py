@@ -85,7 +85,9 @@ def open_conversation(
     run = RunFolder(Path(name))
     recipe = run.recipe() if run.recipe_path.is_file() else None
     setting = recipe.data.template if recipe is not None else "auto"
-    speakers = [_speaker("tuned" if recipe is not None else name, ModelSection(name=name), setting)]
+    trusted = recipe is not None and recipe.model.trust_remote_code
+    own = ModelSection(name=name, trust_remote_code=trusted)
+    speakers = [_speaker("tuned" if recipe is not None else name, own, setting)]
     if base:
         if recipe is None:
             raise InputError(

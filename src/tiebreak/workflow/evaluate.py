@@ -12,9 +12,11 @@ from tiebreak.data.preference import messages_from
 from tiebreak.engine.budget import token_budget
 from tiebreak.engine.score import Scorer, Scores, score_groups
 from tiebreak.engine.selfcheck import look_back_windows, self_check
+from tiebreak.errors import InputError
 from tiebreak.evaluate.generate import Sampling, answer_all
 from tiebreak.evaluate.held_out import held_out_metrics
 from tiebreak.evaluate.judging import judge_for, judged
+from tiebreak.models.load import load_tokenizer
 from tiebreak.recipe import DataSection, ModelSection, ObjectiveSection, Recipe
 from tiebreak.runs import RunFolder
 from tiebreak.workflow.prepare import PreparedData, objective_of, prepare_data, prepare_model
@@ -29,7 +31,8 @@ class Question:
         model: run folder, Hub id, folder, or `bundled:base`.
         data: source of preferences; all of its pairs are used.
         reference: model to measure against; None is a run's own base, or no reference.
-        split, schema, max_length, limit, skip_bad_rows: as in a recipe's data section; None is a run's own.
+        max_length: longest prompt plus ending, in tokens; None is a run's own.
+        split, schema, limit, skip_bad_rows: as in a recipe's data section.
         beta: scale of the rewards; None is a run's own, or 0.1.
     """
 
@@ -113,7 +116,8 @@ def evaluate_model(question: Question, *, talk: Talk | None = None) -> Evaluatio
     del policy
     if reference is not None:
         base = prepare_model(Recipe(model=reference, train=recipe.train))
-        theirs = _scores(base.model, data, scorer, talk, "reference")
+        _same_words(data, reference)
+        theirs = _scores(base.model, data, _scorer(base.model, data, base.precision.autocast), talk, "reference")
     metrics = held_out_metrics(scores, theirs, objective=objective_of(recipe), beta=recipe.objective.beta)
     return Evaluation(
         pairs=len(data.train),
@@ -135,6 +139,7 @@ def _recipe_for(question: Question) -> tuple[Recipe, ModelSection | None]:
     if question.reference is not None:
         reference = ModelSection(name=question.reference)
     base = own.data if own is not None else DataSection()
+    trusted = own is not None and own.model.trust_remote_code
     split = question.split or ("held_out" if question.data == "bundled:preferences" else None)
     data = DataSection(
         source=question.data,
@@ -142,13 +147,28 @@ def _recipe_for(question: Question) -> tuple[Recipe, ModelSection | None]:
         schema_=question.schema,
         template=base.template,
         max_length=question.max_length or base.max_length,
+        max_prompt_length=base.max_prompt_length,
+        max_completion_length=base.max_completion_length,
+        too_long=base.too_long,
         limit=question.limit,
         eval_fraction=0.0,
         duplicates="keep",
         skip_bad_rows=question.skip_bad_rows,
     )
-    train = own.train if own is not None else Recipe().train
-    return Recipe(model=ModelSection(name=question.model), data=data, objective=objective, train=train), reference
+    model = ModelSection(name=question.model, trust_remote_code=trusted)
+    rest = own if own is not None else Recipe()
+    return Recipe(model=model, data=data, objective=objective, train=rest.train, evaluate=rest.evaluate), reference
+
+
+def _same_words(data: PreparedData, reference: ModelSection) -> None:
+    """Log-probs of two models can be compared only where the same ids mean the same words."""
+    other = load_tokenizer(reference.name, revision=reference.revision, trust_remote_code=reference.trust_remote_code)
+    if other.get_vocab() != data.tokenizer.get_vocab():
+        raise InputError(
+            f"The reference '{reference.name}' has another vocabulary, so rewards against it mean nothing.",
+            where="--reference",
+            fix="name a model with the same tokenizer",
+        )
 
 
 def _scorer(model: PreTrainedModel, data: PreparedData, autocast: Any) -> Scorer:

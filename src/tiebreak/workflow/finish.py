@@ -86,7 +86,7 @@ def finish(
     answers = _answers(recipe, prepared, data, "answers after", talk)
     found = judge_for(recipe.data.source) if recipe.evaluate.judge == "auto" else None
     samples, verdict = _samples(recipe, data, before.answers, answers, found)
-    timings = {**folder.manifest()["timings"], "samples": round(time.perf_counter() - began, 2)}
+    timings = {**folder.manifest().get("timings", {}), "samples": round(time.perf_counter() - began, 2)}
     ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     folder.record(before=before.metrics, after=after, judge=verdict, timings=timings, finished=ended)
     write_json(folder.samples_path, samples)

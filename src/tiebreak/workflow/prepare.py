@@ -34,6 +34,22 @@ def is_supervised(recipe: Recipe) -> bool:
     return recipe.objective.name == SUPERVISED
 
 
+def check_objective(recipe: Recipe) -> None:
+    """Find out what is wrong with an objective before anything is loaded.
+
+    Raises:
+        InputError: there is no such objective, or a setting was given that it does not take.
+    """
+    if not is_supervised(recipe):
+        objective_of(recipe)
+    elif recipe.objective != ObjectiveSection(name=SUPERVISED):
+        raise InputError(
+            "Supervised training takes no settings of an objective.",
+            where="objective",
+            fix="leave out all but its name",
+        )
+
+
 def objective_of(recipe: Recipe) -> PairLoss:
     """The objective of a preference run, its settings filled in.
 
@@ -99,10 +115,11 @@ def prepare_data(recipe: Recipe, talk: Talk) -> PreparedData:
 
     train, held_out = ids_of("train", selection.train), ids_of("held_out", selection.held_out)
     if not len(train.dataset):
+        reasons = "; ".join(f"{reason}: {count}" for reason, count in train.counts.items())
         raise InputError(
-            f"None of the {len(selection.train)} training rows is within the length.",
+            f"None of the {len(selection.train)} training rows is left ({reasons}).",
             where=f"data.max_length = {limits.total}, data.too_long = {settings.too_long}",
-            fix="raise data.max_length, or set data.too_long to trim_prompt or trim_completion",
+            fix="raise data.max_length, set data.too_long to trim_prompt, or data.template to transcript",
         )
     account = _account(recipe, loaded, selection, train, held_out)
     _say(account, talk)

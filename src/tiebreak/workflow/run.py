@@ -11,6 +11,7 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tiebreak.data.preference import Message
+from tiebreak.data.render import choose_template
 from tiebreak.evaluate.generate import Sampling, stream_answer
 from tiebreak.models.load import load_model, load_tokenizer
 from tiebreak.recipe import Recipe
@@ -51,12 +52,12 @@ class Run:
     @cached_property
     def model(self) -> PreTrainedModel:
         """The trained model."""
-        return load_model(str(self.path))
+        return load_model(str(self.path), trust_remote_code=self.recipe.model.trust_remote_code)
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """Its tokenizer."""
-        return load_tokenizer(str(self.path))
+        return load_tokenizer(str(self.path), trust_remote_code=self.recipe.model.trust_remote_code)
 
     def answer(self, prompt: str | Sequence[Message], *, sampling: Sampling | None = None) -> str:
         """The trained model's answer.
@@ -67,7 +68,8 @@ class Run:
         """
         turns = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)
         drawn = sampling or Sampling(temperature=0.0)
-        return "".join(stream_answer(self.model, self.tokenizer, turns, drawn))
+        template = choose_template(self.tokenizer, self.recipe.data.template)
+        return "".join(stream_answer(self.model, self.tokenizer, turns, drawn, template=template))
 
 
 def open_run(path: Path | str) -> Run:

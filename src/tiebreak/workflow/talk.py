@@ -21,9 +21,11 @@ class Talk:
 
     Attributes:
         console: usually on stderr; a quiet one says nothing.
+        pulse: called whenever work goes on; it may raise, to end the work.
     """
 
     console: Console = field(default_factory=lambda: Console(stderr=True, quiet=True))
+    pulse: Callable[[], None] = lambda: None
 
     def say(self, sentence: str) -> None:
         """One line."""
@@ -52,6 +54,7 @@ class Talk:
 
         def update(done: int) -> None:
             nonlocal shown
+            self.pulse()
             bar.update(task, completed=done)
             if not shown and time.perf_counter() - began > _PATIENCE:
                 bar.start()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import EarlyStoppingCallback
+from transformers import EarlyStoppingCallback, TrainingArguments
 
 from tiebreak.engine.budget import token_budget
 from tiebreak.engine.reference import ReferenceCache, fingerprint_weights, reference_scores
@@ -28,7 +29,15 @@ from tiebreak.recipe import Recipe
 from tiebreak.runs import RunFolder
 from tiebreak.runs.machine import hardware, versions
 from tiebreak.runs.metrics import append_metrics, cut_metrics
-from tiebreak.training.arguments import Length, is_complete, length_of, pairs_a_step, training_arguments
+from tiebreak.training.arguments import (
+    PAIR_METRICS,
+    SUPERVISED_METRICS,
+    Length,
+    is_complete,
+    length_of,
+    pairs_a_step,
+    training_arguments,
+)
 from tiebreak.training.callbacks import LogBeforeSaving, MetricsFile, ProgressLine, StopOnRequest, StopRequest
 from tiebreak.training.examples import Examples, Groups
 from tiebreak.training.supervised import SupervisedTrainer
@@ -39,6 +48,7 @@ from tiebreak.workflow.prepare import (
     SUPERVISED,
     PreparedData,
     PreparedModel,
+    check_objective,
     is_supervised,
     objective_of,
     prepare_data,
@@ -65,8 +75,7 @@ def train(recipe: Recipe, *, out: Path | str | None = None, talk: Talk | None = 
         RunError: the run could not go on; what it had saved is kept.
         Interrupted: somebody asked it to stop; it can be resumed.
     """
-    if not is_supervised(recipe):
-        objective_of(recipe)  # a wrong name should not wait for the data
+    check_objective(recipe)  # a wrong name should not wait for the data
     folder = RunFolder.create(recipe, Path(out) if out is not None else None)
     try:
         return _run(folder, recipe, talk or Talk())
@@ -94,14 +103,18 @@ def resume(path: Path | str, *, talk: Talk | None = None) -> Run:
 
 def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
     request = StopRequest()
+    talk = replace(talk, pulse=request.check)
+    _one_process_only()
     with folder.locked(), _recorded(folder), request.listening(talk.say):
         began = time.perf_counter()
         data = prepare_data(recipe, talk)
         prepared = prepare_model(recipe)
         length = length_of(recipe.train, len(data.train))
+        _arguments(folder, recipe, prepared, data, length)  # what is wrong with them should not wait
         data = replace(data, train=_needed(data.train, recipe, length, talk))
         groups = [data.train] + ([data.held_out] if data.held_out is not None else [])
         fingerprint = fingerprint_weights(prepared.model)
+        _unchanged(folder, data=data.account["fingerprint"], model=fingerprint)
         folder.record(
             kind=SUPERVISED if is_supervised(recipe) else "preference",
             model=_described(recipe, prepared, fingerprint),
@@ -110,21 +123,20 @@ def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
             device=str(prepared.device),
         )
         scorer = _scorer(folder, recipe, prepared, data, talk)
-        timings = {"prepare": time.perf_counter() - began}
-        folder.record(length={"steps": length.steps, "steps_an_epoch": length.steps_an_epoch}, timings=timings)
+        timings = _Timings(folder.manifest().get("timings") or {})
+        timings.add("prepare", began)
+        folder.record(length={"steps": length.steps, "steps_an_epoch": length.steps_an_epoch}, timings=timings.seconds)
 
         began, pairs = time.perf_counter(), not is_supervised(recipe)
-        reference = [
-            _reference(prepared, group, scorer, fingerprint, request, talk) if pairs else None for group in groups
-        ]
-        timings["reference"] = time.perf_counter() - began
+        reference = [_reference(prepared, group, scorer, fingerprint, talk) if pairs else None for group in groups]
+        timings.add("reference", began)
         trainer = _trainer(folder, recipe, prepared, data, reference, scorer, length, request, talk)
         before = measure_before(folder, recipe, prepared, data, reference, trainer.measure, talk)
 
         began = time.perf_counter()
         _train(trainer, folder, recipe, length, request, talk)
-        timings["train"] = time.perf_counter() - began
-        folder.record(timings={name: round(seconds, 2) for name, seconds in timings.items()})
+        timings.add("train", began)
+        folder.record(timings=timings.seconds)
         _finish(trainer, folder, recipe, prepared, data, before, talk)
     return Run(folder)
 
@@ -174,16 +186,25 @@ def _finish(
     before: Before,
     talk: Talk,
 ) -> None:
-    best = None
-    if trainer.args.load_best_model_at_end and trainer.state.best_global_step:
-        best = {
-            "step": trainer.state.best_global_step,
-            "metric": trainer.args.metric_for_best_model,
-            "value": trainer.state.best_metric,
-        }
+    best, step = None, trainer.load_best()
+    if trainer.args.metric_for_best_model and trainer.state.best_global_step:
+        best = {"step": step, "metric": trainer.args.metric_for_best_model, "value": trainer.state.best_metric}
     after = trainer.measure() if data.held_out is not None else None
     folder.record(best=best)
     finish(folder, recipe, prepared, data, before, after, talk)
+
+
+def _arguments(
+    folder: RunFolder, recipe: Recipe, prepared: PreparedModel, data: PreparedData, length: Length
+) -> TrainingArguments:
+    return training_arguments(
+        recipe.train,
+        length,
+        output=folder.checkpoints,
+        device=prepared.device.type,
+        held_out=data.held_out is not None,
+        metrics=SUPERVISED_METRICS if is_supervised(recipe) else PAIR_METRICS,
+    )
 
 
 def _trainer(
@@ -197,16 +218,10 @@ def _trainer(
     request: StopRequest,
     talk: Talk,
 ) -> TreeTrainer:
-    arguments = training_arguments(
-        recipe.train,
-        length,
-        output=folder.checkpoints,
-        device=prepared.device.type,
-        held_out=data.held_out is not None,
-    )
+    arguments = _arguments(folder, recipe, prepared, data, length)
     callbacks: list[Any] = [
-        LogBeforeSaving(),
         StopOnRequest(request),
+        LogBeforeSaving(),
         MetricsFile(lambda row: append_metrics(folder.metrics_path, row)),
         ProgressLine(talk.console),
     ]
@@ -224,6 +239,8 @@ def _trainer(
         "held_out": Examples(data.held_out, reference[1]) if data.held_out is not None else None,
         "tokenizer": data.tokenizer,
         "callbacks": callbacks,
+        "keep_checkpoints": recipe.train.keep_checkpoints,
+        "steps_an_epoch": length.steps_an_epoch,
         "on_smaller_budget": smaller,
     }
     if is_supervised(recipe):
@@ -239,11 +256,15 @@ def _scorer(folder: RunFolder, recipe: Recipe, prepared: PreparedModel, data: Pr
     autocast = prepared.precision.autocast
     if "self_check" in recorded:
         check = SelfCheck(**recorded["self_check"])
-    elif recipe.train.path == "auto":
+    elif recipe.train.path != "padded":
         windows = look_back_windows(prepared.model.config.get_text_config())
         check = self_check(prepared.model, data.train, autocast=autocast, windows=windows)
     else:
-        check = SelfCheck(recipe.train.path, None, f"{recipe.train.path} batches, as set", 0.0)
+        check = SelfCheck("padded", None, "padded batches, as set", 0.0)
+    if recipe.train.path == "tree" and check.path != "tree":
+        raise InputError(
+            f"This model cannot take tree batches: {check.reason}.", where="train.path", fix="set train.path=auto"
+        )
     setting = recipe.train.tokens_per_microbatch
     budget = recorded.get("tokens_per_microbatch") or (
         setting if isinstance(setting, int) else token_budget(prepared.model)
@@ -257,28 +278,55 @@ def _scorer(folder: RunFolder, recipe: Recipe, prepared: PreparedModel, data: Pr
     return Scorer(check.path, autocast, int(budget))
 
 
-def _reference(
-    prepared: PreparedModel, groups: Groups, scorer: Scorer, fingerprint: str, request: StopRequest, talk: Talk
-) -> Scores:
+def _reference(prepared: PreparedModel, groups: Groups, scorer: Scorer, fingerprint: str, talk: Talk) -> Scores:
     """The reference's log-probs; the reference is the model as it was loaded."""
     fixed = replace(scorer, budget=_REFERENCE_TOKENS.get(prepared.device.type, 2048))
     with talk.progress("reference", len(groups)) as update:
-
-        def progress(done: int) -> None:
-            request.check()
-            update(done)
-
         scores, found = reference_scores(
             prepared.model,
             groups,
             fixed,
             fingerprint=fingerprint,
             cache=ReferenceCache(),
-            progress=progress,
+            progress=update,
         )
     if found:
         talk.say(f"        reference log-probs of {found:,} of {len(groups):,} pairs were kept from before")
     return scores
+
+
+class _Timings:
+    """Seconds of each part of a run, over all of its sessions."""
+
+    def __init__(self, recorded: Mapping[str, float]) -> None:
+        self.seconds = dict(recorded)
+
+    def add(self, part: str, began: float) -> None:
+        self.seconds[part] = round(self.seconds.get(part, 0.0) + time.perf_counter() - began, 2)
+
+
+def _one_process_only() -> None:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError(
+            "Training in several processes is not supported yet.",
+            where=f"WORLD_SIZE={os.environ['WORLD_SIZE']}",
+            fix="start one process, with one GPU",
+        )
+
+
+def _unchanged(folder: RunFolder, **fingerprints: str) -> None:
+    """A resumed run goes on with what it began with, or not at all."""
+    if folder.last_checkpoint() is None:
+        return
+    recorded = folder.manifest()
+    for what, now in fingerprints.items():
+        before = (recorded.get(what) or {}).get("fingerprint")
+        if before is not None and before != now:
+            raise InputError(
+                f"The {what} is not what this run began with.",
+                where=str((recorded[what]).get("name") or (recorded[what]).get("source")),
+                fix="put the old one back, or start a new run",
+            )
 
 
 def _described(recipe: Recipe, prepared: PreparedModel, fingerprint: str) -> dict[str, Any]:
