@@ -124,3 +124,19 @@ def test_training_and_generation_see_the_same_prompt(chat_tokenizer: PreTrainedT
 
 def test_a_byte_level_tokenizer_is_separable(chat_tokenizer: PreTrainedTokenizerBase) -> None:
     assert is_separable(chat_tokenizer)
+
+
+def test_a_conversation_that_the_template_refuses_is_left_out_by_name(
+    chat_tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    monkeypatch.setattr(chat_tokenizer, "chat_template", strict + str(chat_tokenizer.chat_template))
+    rows = _dataset(Preference(TURNS, "yes", "no"), Preference(USER, "yes", "no"))
+    found = tokenize_preferences(rows, chat_tokenizer, template="chat")
+    assert found.dataset["row"][:] == [1]
+    assert found.counts == {"the chat template refuses its turns": 1}
+
+
+def test_an_ending_may_speak_of_the_end_of_the_sequence(chat_tokenizer: PreTrainedTokenizerBase) -> None:
+    said = f"the token {chat_tokenizer.eos_token} ends a turn"
+    assert ending_text(USER, said, chat_tokenizer, "chat") == said

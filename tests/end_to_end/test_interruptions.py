@@ -85,6 +85,22 @@ def test_two_processes_never_train_the_same_run(tiebreak: Command, tmp_path: Pat
     assert first.returncode == 0, said
 
 
+def test_a_run_is_not_resumed_with_other_data(tiebreak: Command, tmp_path: Path) -> None:
+    tiebreak("data", "convert", "bundled:preferences", "mine.jsonl", "--limit", "120")
+    flags = small_flags(**{"train.log_every": 1})
+    flags[flags.index("bundled:preferences")] = "mine.jsonl"
+    process = _start(tmp_path, "train", *flags, "--out", "run")
+    _wait_for_step(tmp_path / "run", 3, process)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode == 130
+    lines = (tmp_path / "mine.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "mine.jsonl").write_text("".join(lines[:100]))
+    done = tiebreak("train", "--out", "run", "--resume", check=False)
+    assert done.returncode == 2
+    assert "The data is not what this run began with." in done.stderr
+
+
 @pytest.mark.journey
 def test_ten_kills_at_random_moments_end_the_same(tiebreak: Command, tmp_path: Path) -> None:
     tiebreak("train", *small_flags(), "--out", "whole")

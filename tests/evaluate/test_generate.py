@@ -73,3 +73,12 @@ def test_a_new_line_within_an_answer_stays() -> None:
     pieces = ["one\n", "\nHum", "ble two\n"]
     assert "".join(_until_next_turn(iter(pieces), "transcript")) == "one\n\nHumble two"
     assert _safe_length("abc\n\nHu") == 3
+
+
+def test_answers_stay_within_the_positions_of_the_model() -> None:
+    model, tokenizer = ARCHITECTURES["gpt2"](), word_tokenizer()
+    prompts = [[Message("user", "t5 " * words)] for words in (3, 120, 200)]
+    answers = answer_all(model, tokenizer, prompts, Sampling(temperature=0.0, max_new_tokens=100))
+    assert answers[2] == ""  # no room at all
+    assert len(answers) == 3
+    list(stream_answer(model, tokenizer, prompts[1], Sampling(temperature=0.0, max_new_tokens=100)))

@@ -10,7 +10,7 @@ import torch
 
 from tests.architectures import ARCHITECTURES
 from tests.training.small import preference_trainer, tokenized_pairs, weights_of
-from tiebreak.errors import RunError
+from tiebreak.errors import InputError, RunError
 from tiebreak.training.tree_trainer import remove_partial
 
 SETTINGS = {
@@ -85,3 +85,46 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pairs(tmp_path: P
     with pytest.raises(RunError, match="not finite at step 2") as caught:
         trainer.train()
     assert caught.value.where == "row 3 of the training data"
+
+
+def test_the_best_model_is_kept_however_rarely_checkpoints_are_due(tmp_path: Path) -> None:
+    pairs, held_out = tokenized_pairs(12), tokenized_pairs(6, seed=1)
+    model = ARCHITECTURES["gpt2"]()
+    settings = {"max_steps": 10, "batch_size": 4, "learning_rate": 0.2, "eval_every": 1, "save_every": 10}
+    trainer = preference_trainer(model, pairs, tmp_path, held_out=held_out, log_every=1, **settings)
+    trainer.train()
+    losses = {row["step"]: row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row}
+    best = min(losses, key=lambda step: losses[step])
+    assert best < 10, "the model should get worse again for this test to say something"
+    assert trainer.load_best() == best
+    assert trainer.measure()["eval_loss"] == pytest.approx(losses[best], rel=1e-6)
+
+
+def test_a_run_of_one_step_learns(tmp_path: Path) -> None:
+    model = ARCHITECTURES["gpt2"]()
+    before = weights_of(model)
+    preference_trainer(model, tokenized_pairs(4), tmp_path, max_steps=1, batch_size=4, learning_rate=1e-3).train()
+    assert not _equal(before, weights_of(model))
+
+
+def test_held_out_metrics_do_not_depend_on_weights(tmp_path: Path) -> None:
+    pairs = tokenized_pairs(6)
+    light = pairs.map(lambda row: {**row, "weight": 0.25})
+    trainer = preference_trainer(ARCHITECTURES["gpt2"](), pairs, tmp_path, held_out=light, max_steps=1)
+    assert trainer.measure()["eval_loss"] == pytest.approx(0.6931, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"keep_best": "eval_los"}, "did you mean 'eval_loss'?"),
+        ({"early_stopping": 2}, "nothing is held out"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_before_anything_runs(
+    settings: dict[str, object], says: str, tmp_path: Path
+) -> None:
+    held_out = tokenized_pairs(4) if "keep_best" in settings else None
+    with pytest.raises(InputError) as caught:
+        preference_trainer(ARCHITECTURES["gpt2"](), tokenized_pairs(4), tmp_path, held_out=held_out, **settings)
+    assert says in str(caught.value)
