@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +41,30 @@ Settings = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the run's manifest as JSON on stdout.")]
 
 
+_KEYS = {
+    "model": "model.name",
+    "data": "data.source",
+    "eval_data": "data.eval_source",
+    "max_length": "data.max_length",
+    "limit": "data.limit",
+    "schema": "data.schema",
+    "skip_bad_rows": "data.skip_bad_rows",
+    "objective": "objective.name",
+    "beta": "objective.beta",
+    "learning_rate": "train.learning_rate",
+    "batch_size": "train.batch_size",
+    "epochs": "train.epochs",
+    "max_steps": "train.max_steps",
+    "precision": "train.precision",
+    "seed": "train.seed",
+}
+
+
+def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of the recipe that the flags among a command's arguments stand for."""
+    return {key: given[name] for name, key in _KEYS.items() if name in given}
+
+
 def train(
     recipe: RecipeFile = None,
     model: Model = None,
@@ -63,23 +88,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on preferences."""
-    flags = {
-        "model.name": model,
-        "data.source": data,
-        "data.eval_source": eval_data,
-        "data.max_length": max_length,
-        "data.limit": limit,
-        "data.schema": schema,
-        "data.skip_bad_rows": skip_bad_rows,
-        "objective.name": objective,
-        "objective.beta": beta,
-        "train.learning_rate": learning_rate,
-        "train.batch_size": batch_size,
-        "train.epochs": epochs,
-        "train.max_steps": max_steps,
-        "train.precision": precision,
-        "train.seed": seed,
-    }
+    flags = _flags(locals())
     _train("train", recipe, flags, settings or [], out, resume, as_json)
 
 
@@ -104,22 +113,8 @@ def sft(
     as_json: AsJson = False,
 ) -> None:
     """Teach a model to give the endings of demonstrations (or the chosen endings of preferences)."""
-    flags = {
-        "model.name": model,
-        "data.source": data,
-        "data.eval_source": eval_data,
-        "data.max_length": max_length,
-        "data.limit": limit,
-        "data.schema": schema,
-        "data.skip_bad_rows": skip_bad_rows,
-        "objective.name": "supervised",
-        "train.learning_rate": learning_rate,
-        "train.batch_size": batch_size,
-        "train.epochs": epochs,
-        "train.max_steps": max_steps,
-        "train.precision": precision,
-        "train.seed": seed,
-    }
+    flags = _flags(locals())
+    flags["objective.name"] = "supervised"
     _train("sft", recipe, flags, settings or [], out, resume, as_json)
 
 

@@ -38,6 +38,7 @@ from tiebreak.engine.score import BLOCK, Scorer
 from tiebreak.errors import RunError
 from tiebreak.files import flush_folder, move_folder
 from tiebreak.training.examples import Example, Examples, collate
+from tiebreak.training.troubles import GENTLER, does_not_fit, first_line, not_finite
 
 logger = logging.getLogger(__name__)
 _PARTIAL = ".partial"
@@ -130,7 +131,7 @@ class TreeTrainer(Trainer):
                 too_small = len(split([e.group for e in examples], self.budget, self.scorer.path)) >= len(examples)
             self._free_memory(model)
             if too_small:
-                raise self._does_not_fit(examples)
+                raise does_not_fit(examples)
             self.budget //= 2
             self.on_smaller_budget(self.budget)
 
@@ -161,7 +162,7 @@ class TreeTrainer(Trainer):
         losses, metrics = self.loss_of(scores, examples)
         # Waiting for the GPU at every step would cost more than a late message; there the log looks instead.
         if losses.device.type == "cpu" and not bool(torch.isfinite(losses).all()):
-            raise self._not_finite(losses, examples)
+            raise not_finite(losses.tolist(), examples, self.state.global_step + 1)
         return losses, metrics
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
@@ -169,25 +170,9 @@ class TreeTrainer(Trainer):
         if isinstance(found, Tensor) and found.device.type == "cpu" and not bool(torch.isfinite(found)):
             raise RunError(
                 f"The gradient is not finite at step {self.state.global_step + 1}; the weights were not changed by it.",
-                fix=_LOWER,
+                fix=GENTLER,
             )
         return found
-
-    def _not_finite(self, losses: Tensor, examples: Sequence[Example]) -> RunError:
-        rows = [str(e.group.row) for e, loss in zip(examples, losses.tolist(), strict=True) if not abs(loss) < 1e30]
-        return RunError(
-            f"The loss is not finite at step {self.state.global_step + 1}.",
-            where=f"row{'s' if len(rows) > 1 else ''} {', '.join(rows[:10])} of the training data",
-            fix=_LOWER,
-        )
-
-    def _does_not_fit(self, examples: Sequence[Example]) -> RunError:
-        longest = max(examples, key=lambda example: example.group.tokens)
-        return RunError(
-            f"Memory does not suffice for a single example of {longest.group.tokens} tokens.",
-            where=f"row {longest.group.row} of the training data",
-            fix="lower data.max_length, train a smaller model, or set train.precision=bf16",
-        )
 
     def _free_memory(self, model: nn.Module) -> None:
         model.zero_grad(set_to_none=True)
@@ -208,7 +193,7 @@ class TreeTrainer(Trainer):
             self._sums, self._counted = {}, 0.0
             # Every checkpoint is logged first, so that none is written of weights that are broken.
             if not abs(logs["loss"]) < 1e30 or not abs(logs.get("grad_norm", 0.0)) < 1e30:
-                raise RunError(f"Loss or gradient are not finite at step {self.state.global_step}.", fix=_LOWER)
+                raise RunError(f"Loss or gradient are not finite at step {self.state.global_step}.", fix=GENTLER)
         if self.steps_an_epoch is not None:
             self.state.epoch = self.state.global_step / self.steps_an_epoch
         super().log(logs, start_time)
@@ -358,13 +343,3 @@ def _warn_of_budget(budget: int) -> None:
 def remove_partial(checkpoints: Path) -> None:
     """Remove what a checkpoint that was never finished left behind."""
     shutil.rmtree(checkpoints / _PARTIAL, ignore_errors=True)
-
-
-def first_line(error: BaseException) -> str:
-    """What an error of a library says, in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error).strip().split("\n")[0].rstrip(".")
-
-
-_LOWER = "lower train.learning_rate, or set train.precision=fp32; the last checkpoint is whole"

@@ -22,7 +22,7 @@ from tiebreak.recipe import Recipe
 from tiebreak.report.card import model_card
 from tiebreak.report.page import write_report
 from tiebreak.runs import RunFolder
-from tiebreak.training.tree_trainer import first_line
+from tiebreak.training.troubles import first_line
 from tiebreak.workflow.prepare import PreparedData, PreparedModel, is_supervised, objective_of
 from tiebreak.workflow.talk import Talk
 

@@ -6,28 +6,21 @@ name, what is not is done again, and the result is the same to the bit on a CPU.
 
 from __future__ import annotations
 
-import contextlib
-import datetime
-import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from transformers import EarlyStoppingCallback, TrainingArguments
 
 from tiebreak.engine.budget import token_budget
 from tiebreak.engine.reference import ReferenceCache, fingerprint_weights, reference_scores
 from tiebreak.engine.score import Scorer, Scores
 from tiebreak.engine.selfcheck import SelfCheck, look_back_windows, self_check
-from tiebreak.errors import InputError, Interrupted, RunError, TiebreakError
+from tiebreak.errors import InputError, Interrupted
 from tiebreak.recipe import Recipe
 from tiebreak.runs import RunFolder
-from tiebreak.runs.machine import hardware, versions
 from tiebreak.runs.metrics import append_metrics, cut_metrics
 from tiebreak.training.arguments import (
     PAIR_METRICS,
@@ -55,6 +48,7 @@ from tiebreak.workflow.prepare import (
     prepare_model,
 )
 from tiebreak.workflow.run import Run
+from tiebreak.workflow.session import Timings, check_unchanged, one_process_only, recorded_session
 from tiebreak.workflow.talk import Talk
 
 # Tokens of a micro-batch of the reference: fixed for each kind of device, so that cached scores can be shared.
@@ -104,8 +98,8 @@ def resume(path: Path | str, *, talk: Talk | None = None) -> Run:
 def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
     request = StopRequest()
     talk = replace(talk, pulse=request.check)
-    _one_process_only()
-    with folder.locked(), _recorded(folder), request.listening(talk.say):
+    one_process_only()
+    with folder.locked(), recorded_session(folder), request.listening(talk.say):
         began = time.perf_counter()
         data = prepare_data(recipe, talk)
         prepared = prepare_model(recipe)
@@ -114,7 +108,7 @@ def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
         data = replace(data, train=_needed(data.train, recipe, length, talk))
         groups = [data.train] + ([data.held_out] if data.held_out is not None else [])
         fingerprint = fingerprint_weights(prepared.model)
-        _unchanged(folder, data=data.account["fingerprint"], model=fingerprint)
+        check_unchanged(folder, data=data.account["fingerprint"], model=fingerprint)
         folder.record(
             kind=SUPERVISED if is_supervised(recipe) else "preference",
             model=_described(recipe, prepared, fingerprint),
@@ -123,7 +117,7 @@ def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
             device=str(prepared.device),
         )
         scorer = _scorer(folder, recipe, prepared, data, talk)
-        timings = _Timings(folder.manifest().get("timings") or {})
+        timings = Timings(folder.manifest().get("timings") or {})
         timings.add("prepare", began)
         folder.record(length={"steps": length.steps, "steps_an_epoch": length.steps_an_epoch}, timings=timings.seconds)
 
@@ -295,40 +289,6 @@ def _reference(prepared: PreparedModel, groups: Groups, scorer: Scorer, fingerpr
     return scores
 
 
-class _Timings:
-    """Seconds of each part of a run, over all of its sessions."""
-
-    def __init__(self, recorded: Mapping[str, float]) -> None:
-        self.seconds = dict(recorded)
-
-    def add(self, part: str, began: float) -> None:
-        self.seconds[part] = round(self.seconds.get(part, 0.0) + time.perf_counter() - began, 2)
-
-
-def _one_process_only() -> None:
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise InputError(
-            "Training in several processes is not supported yet.",
-            where=f"WORLD_SIZE={os.environ['WORLD_SIZE']}",
-            fix="start one process, with one GPU",
-        )
-
-
-def _unchanged(folder: RunFolder, **fingerprints: str) -> None:
-    """A resumed run goes on with what it began with, or not at all."""
-    if folder.last_checkpoint() is None:
-        return
-    recorded = folder.manifest()
-    for what, now in fingerprints.items():
-        before = (recorded.get(what) or {}).get("fingerprint")
-        if before is not None and before != now:
-            raise InputError(
-                f"The {what} is not what this run began with.",
-                where=str((recorded[what]).get("name") or (recorded[what]).get("source")),
-                fix="put the old one back, or start a new run",
-            )
-
-
 def _described(recipe: Recipe, prepared: PreparedModel, fingerprint: str) -> dict[str, Any]:
     config = prepared.model.config
     return {
@@ -344,58 +304,3 @@ def _described(recipe: Recipe, prepared: PreparedModel, fingerprint: str) -> dic
 
 def _step_of(checkpoint: Path | None) -> int:
     return int(checkpoint.name.split("-")[1]) if checkpoint is not None else -1
-
-
-@contextmanager
-def _recorded(folder: RunFolder) -> Iterator[None]:
-    """Keep the manifest's status true to what happens, and threads as they were when the run began."""
-    recorded = folder.manifest()
-    threads = recorded.get("threads") or torch.get_num_threads()
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)  # the order of sums depends on it, and so do the last bits of a resumed run
-    folder.record(
-        status="running",
-        error=None,
-        created=recorded.get("created") or _now(),
-        finished=None,
-        versions=versions(),
-        hardware=hardware(),
-        threads=threads,
-    )
-    try:
-        yield
-    except KeyboardInterrupt:
-        _record_end(folder, "interrupted", None)
-        raise Interrupted(
-            "Stopped; what was saved before is kept.",
-            fix=f"go on with: tiebreak train --out {folder.path} --resume",
-        ) from None
-    except Interrupted as error:
-        _record_end(folder, "interrupted", error.what)
-        raise
-    except TiebreakError as error:
-        _record_end(folder, "failed", str(error))
-        raise
-    except OSError as error:
-        _record_end(folder, "failed", str(error))
-        raise RunError(
-            f"A file of the run cannot be written or read: {error.strerror or error}.",
-            where=str(error.filename or folder.path),
-            fix=f"free some disk, then go on with: tiebreak train --out {folder.path} --resume",
-        ) from error
-    except Exception as error:
-        _record_end(folder, "failed", f"{type(error).__name__}: {error}")
-        raise
-    finally:
-        torch.set_num_threads(before)
-    folder.record(status="finished")
-
-
-def _record_end(folder: RunFolder, status: str, error: str | None) -> None:
-    # On a full disk this cannot be written either, and the error that led here says more.
-    with contextlib.suppress(OSError):
-        folder.record(status=status, error=error)
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
