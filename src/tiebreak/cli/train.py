@@ -129,7 +129,8 @@ def _train(
 ) -> None:
     changes = {key: value for key, value in flags.items() if value is not None} | _parsed(settings)
     if resume:
-        changes.pop("objective.name", None) if command == "sft" else None
+        if command == "sft":  # the command sets it, not the user
+            changes.pop("objective.name", None)
         run = _resumed(out, recipe, changes)
     else:
         chosen = _recipe(command, recipe, changes)

@@ -1,6 +1,6 @@
 """The trainer over tree batches: `transformers.Trainer` with another step, evaluation and way of saving.
 
-Everything else is the Trainer's: callbacks and trackers, schedules, optimizer, resume, several devices.
+Everything else is the Trainer's: callbacks and trackers, schedules, the optimizer, resume.
 What is overridden: the step (micro-batches by tokens, summed so that the split does not matter), the evaluation
 (over groups, not padded rows), the log (means of the metrics since the last one), and checkpoints (by rename).
 Knows nothing of losses: a subclass says what an example counts and what its loss is.
@@ -88,9 +88,7 @@ class TreeTrainer(Trainer):
         self.budget = scorer.budget
         self.keep_checkpoints = keep_checkpoints
         self.steps_an_epoch = steps_an_epoch
-        self.on_smaller_budget = on_smaller_budget or (
-            lambda budget: logger.warning("micro-batches: %d tokens", budget)
-        )
+        self.on_smaller_budget = on_smaller_budget or _warn_of_budget
         self._sums: dict[str, Tensor] = {}
         self._counted = 0.0
         self._tokens = 0
@@ -287,7 +285,7 @@ class TreeTrainer(Trainer):
         return int(step)
 
     def _determine_best_metric(self, metrics: Any, trial: Any) -> bool:
-        """A new best model is saved at once, whenever the next save is due."""
+        """Whether an evaluation is the best so far; such a model is saved at once, not when the next save is due."""
         is_best = bool(super()._determine_best_metric(metrics, trial))
         if is_best:
             self.control.should_save = True
