@@ -122,6 +122,13 @@ class TrainSection(Section):
     tokens_per_microbatch: Literal["auto"] | int = Field(
         "auto", description="Tokens computed at once; auto is found from the memory. The result does not depend on it."
     )
+    reference: Literal["cached", "live"] = Field(
+        "cached",
+        description="Reference log-probs: computed once and kept, or by a second model in memory at each step.",
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Keep only the layers' inputs and compute the rest again: less memory, a third more time."
+    )
     path: Literal["auto", "tree", "padded"] = Field(
         "auto", description="Tree batches, padded batches, or trees where the self-check allows them."
     )

@@ -18,7 +18,9 @@ class SupervisedTrainer(TreeTrainer):
         """A demonstration counts its ending's tokens."""
         return float(sum(map(len, example.group.endings)))
 
-    def loss_of(self, scores: SequenceLogps, examples: Sequence[Example]) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss_of(
+        self, scores: SequenceLogps, examples: Sequence[Example], known: Tensor | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Negative log-probability of each ending, weighted."""
         weights = scores.logp.new_tensor([example.weight for example in examples])
         return -weights * scores.logp, {}

@@ -31,9 +31,10 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
 
-from tiebreak.engine.logprobs import SequenceLogps, sequence_logps, unwrapped
+from tiebreak.engine.logprobs import Batch, SequenceLogps, sequence_logps
 from tiebreak.engine.memory import give_back, is_out_of_memory
 from tiebreak.engine.microbatch import build_batch, split
+from tiebreak.engine.operations import cost_of
 from tiebreak.engine.score import BLOCK, Scorer
 from tiebreak.errors import RunError
 from tiebreak.files import flush_folder, move_folder
@@ -91,7 +92,8 @@ class TreeTrainer(Trainer):
         self.on_smaller_budget = on_smaller_budget or _warn_of_budget
         self._sums: dict[str, Tensor] = {}
         self._counted = 0.0
-        self._tokens = 0
+        self._cost = cost_of(model)
+        self.operations = self.tokens = 0  # of the newest step
         self._saving_to: Path | None = None
 
     # What a subclass says.
@@ -100,12 +102,19 @@ class TreeTrainer(Trainer):
         """How much an example counts in the mean that the step minimizes."""
         raise NotImplementedError
 
-    def loss_of(self, scores: SequenceLogps, examples: Sequence[Example]) -> tuple[Tensor, dict[str, Tensor]]:
+    def known_of(self, batch: Batch, examples: Sequence[Example]) -> Tensor | None:
+        """What the loss compares the model with, of each ending, shape (examples, endings); None where with nothing."""
+        return None
+
+    def loss_of(
+        self, scores: SequenceLogps, examples: Sequence[Example], known: Tensor | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss and metrics of each example of a micro-batch.
 
         Args:
             scores: of all endings, example by example.
             examples: the examples.
+            known: from `known_of`.
         Returns:
             Loss of each example, shape (examples,), to be summed and divided by the step's counts; and for each
             metric its sum over the examples, to be divided the same way.
@@ -134,6 +143,7 @@ class TreeTrainer(Trainer):
             self.on_smaller_budget(self.budget)
 
     def _step(self, model: nn.Module, examples: list[Example]) -> Tensor:
+        self.operations = self.tokens = 0
         counted = sum(self.counts(example) for example in examples)
         total = torch.zeros((), device=self.args.device)
         sums: dict[str, Tensor] = {}
@@ -155,9 +165,12 @@ class TreeTrainer(Trainer):
 
     def _losses(self, model: nn.Module, examples: list[Example]) -> tuple[Tensor, dict[str, Tensor]]:
         batch = build_batch([example.group for example in examples], self.scorer.path)
-        self._tokens += batch.tokens
-        scores = sequence_logps(model, batch.to(self.args.device), autocast=self.scorer.autocast)
-        losses, metrics = self.loss_of(scores, examples)
+        self.tokens += batch.tokens
+        self.operations += 3 * self._cost.forward(batch)
+        batch = batch.to(self.args.device)
+        known = self.known_of(batch, examples)
+        scores = sequence_logps(model, batch, autocast=self.scorer.autocast)
+        losses, metrics = self.loss_of(scores, examples, known)
         # Waiting for the GPU at every step would cost more than a late message; there the log looks instead.
         if losses.device.type == "cpu" and not bool(torch.isfinite(losses).all()):
             raise not_finite(losses.tolist(), examples, self.state.global_step + 1)
@@ -177,9 +190,8 @@ class TreeTrainer(Trainer):
         give_back()
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Operations of the step just done: six a parameter and token that was computed."""
-        tokens, self._tokens = self._tokens, 0
-        return 6 * tokens * sum(p.numel() for p in unwrapped(self.model_wrapped).parameters())
+        """Operations that the step just done needed."""
+        return self.operations
 
     # The log.
 
@@ -233,8 +245,9 @@ class TreeTrainer(Trainer):
         """Sums over one micro-batch; in two halves where memory does not suffice for the whole."""
         try:
             batch = build_batch([example.group for example in micro], self.scorer.path).to(self.args.device)
+            known = self.known_of(batch, micro)
             scores = sequence_logps(self.model_wrapped, batch, autocast=self.scorer.autocast)
-            losses, metrics = self.loss_of(scores, micro)
+            losses, metrics = self.loss_of(scores, micro, known)
             return {**metrics, "loss": losses.sum()}
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error) or len(micro) == 1:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from safetensors import SafetensorError
 
 from tiebreak.data.preference import Message, messages_from
-from tiebreak.engine.score import Scores
 from tiebreak.errors import RunError
 from tiebreak.evaluate.generate import Sampling, answer_all
 from tiebreak.evaluate.held_out import held_out_metrics
@@ -23,6 +22,7 @@ from tiebreak.report.card import model_card
 from tiebreak.report.page import write_report
 from tiebreak.runs import RunFolder
 from tiebreak.training.troubles import first_line
+from tiebreak.workflow.assemble import Assembled
 from tiebreak.workflow.prepare import PreparedData, PreparedModel, is_supervised, objective_of
 from tiebreak.workflow.talk import Talk
 
@@ -40,34 +40,23 @@ class Before:
     answers: list[str]
 
 
-def measure_before(
-    folder: RunFolder,
-    recipe: Recipe,
-    prepared: PreparedModel,
-    data: PreparedData,
-    reference: list[Scores | None],
-    measure: Callable[[], dict[str, float]],
-    talk: Talk,
-) -> Before:
+def measure_before(folder: RunFolder, recipe: Recipe, parts: Assembled, talk: Talk) -> Before:
     """Measure the model before its first step; a resumed run reads what was measured then.
 
     Args:
-        folder, recipe, prepared, data: of the run.
-        reference: the scores of both sides, or None where there is no reference.
-        measure: held-out metrics of the model as it stands, for runs without a reference.
+        folder, recipe, parts: of the run.
         talk: where progress is shown.
     """
     kept = folder.path / "before.json"
     if kept.is_file():
         recorded = json.loads(kept.read_text(encoding="utf-8"))
         return Before(recorded["metrics"], recorded["answers"])
-    metrics = None
-    scores = reference[1] if data.held_out is not None else None
+    metrics, scores = None, parts.reference
     if scores is not None:
         metrics = held_out_metrics(scores, scores, objective=objective_of(recipe), beta=recipe.objective.beta)
-    elif data.held_out is not None:
-        metrics = measure()
-    before = Before(metrics, _answers(recipe, prepared, data, "answers before", talk))
+    elif parts.data.held_out is not None:
+        metrics = parts.trainer.measure()
+    before = Before(metrics, _answers(recipe, parts.prepared, parts.data, "answers before", talk))
     write_json(kept, {"metrics": before.metrics, "answers": before.answers})
     return before
 

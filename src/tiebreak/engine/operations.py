@@ -1,0 +1,69 @@
+"""How much arithmetic a batch needs: products and sums of the matrices, the attention and the vocabulary.
+
+What the mathematics asks for, not what an implementation happens to do: nothing is counted for padding that attention
+skips, for products that are computed again, or for what goes element by element.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from tiebreak.engine.logprobs import Batch
+from tiebreak.engine.tree import TreeBatch
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Operations of a forward pass; a product and a sum are two.
+
+    Attributes:
+        token: for each token, in the matrices of the layers.
+        scored: for each position whose next token is looked at, in the projection to the vocabulary.
+        attended: for each token that another attends to, in all layers.
+    """
+
+    token: int
+    scored: int
+    attended: int
+
+    def forward(self, batch: Batch) -> int:
+        """Operations of one forward pass; a backward pass needs twice as many."""
+        return self.token * batch.tokens + self.scored * _scored(batch) + self.attended * _attended(batch)
+
+
+def cost_of(model: PreTrainedModel) -> Cost:
+    """What a model's shape makes it cost."""
+    head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    tables = {m.weight.data_ptr() for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    if head is not None:
+        tables.add(head.weight.data_ptr())
+    config = model.config.get_text_config()
+    hidden, layers = int(config.hidden_size), int(config.num_hidden_layers)
+    heads = int(getattr(config, "num_attention_heads", 1))
+    width = heads * int(getattr(config, "head_dim", None) or hidden // heads)
+    experts = getattr(config, "num_local_experts", None) or getattr(config, "num_experts", None)
+    used = getattr(config, "num_experts_per_tok", None)
+    matrices = 0
+    for name, parameter in model.named_parameters():
+        if parameter.ndim < 2 or parameter.data_ptr() in tables:
+            continue
+        sparse = bool(experts and used) and "experts" in name and "shared" not in name
+        matrices += parameter.numel() * int(used) // int(experts) if sparse else parameter.numel()  # type: ignore[arg-type]
+    return Cost(2 * matrices, 2 * hidden * int(config.vocab_size), 4 * width * layers)
+
+
+def _scored(batch: Batch) -> int:
+    return int(batch.keep.numel()) if isinstance(batch, TreeBatch) else int(batch.scored.sum())
+
+
+def _attended(batch: Batch) -> int:
+    """Pairs of tokens of which one attends to the other."""
+    if isinstance(batch, TreeBatch):
+        spans = [(branch.depth, branch.stop - branch.start) for branch in batch.branches]
+        return sum(length * depth + length * (length + 1) // 2 for depth, length in spans)
+    longest = int(batch.input_ids.shape[1])
+    return batch.sequences * longest * (longest + 1) // 2
