@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tiebreak.engine.allocator import keep_memory
+
+keep_memory()  # as the command does, before torch is there
+
 import torch
 import transformers
 from job import BETA, LEARNING_RATE, Clock, Job, answer

@@ -47,9 +47,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gradient-checkpointing", action="store_true", help="on both sides")
     parser.add_argument("--rounds", type=int, default=1, help="how often both sides run, in turn")
     parser.add_argument("--skip-peer", action="store_true", help="measure Tiebreak alone")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="of Tiebreak's recipe"
-    )
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of Tiebreak's recipe")
     parser.add_argument("--json", type=Path, default=None, help="write the figures to a file")
     return parser.parse_args()
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tiebreak.cli import chat, data, evaluate, quickstart, recipes, runs, train
+from tiebreak.engine.allocator import keep_memory
 from tiebreak.errors import InputError, TiebreakError
 from tiebreak.version import __version__
 
@@ -52,6 +53,7 @@ def _common(
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 2 wrong input, 1 anything else, 130 interrupted."""
+    keep_memory()  # before anything imports torch
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     sys.exit(_exit_code([argument for argument in given if argument != "--debug"], debug))

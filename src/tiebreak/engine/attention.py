@@ -93,6 +93,17 @@ def tree_attention(
         raise TreesUnsupported("the model does not hand extra arguments to its attention")
     if attention_mask is not None or softcap is not None or s_aux is not None or dropout:
         raise TreesUnsupported("the model needs a mask of its own, capped scores, sinks or dropout in attention")
+    if query.device.type == "cpu" and query.dtype != torch.float32:
+        # The kernels for bfloat16 cast block by block, which takes longer than the products save.
+        with torch.autocast("cpu", enabled=False):
+            wide = _attend(query.float(), key.float(), value.float(), tree, scaling, sliding_window)
+        return wide.to(query.dtype), None
+    return _attend(query, key, value, tree, scaling, sliding_window), None
+
+
+def _attend(
+    query: Tensor, key: Tensor, value: Tensor, tree: TreePlan, scaling: float | None, sliding_window: int | None
+) -> Tensor:
     repeat = query.shape[1] // key.shape[1]
     if repeat > 1:
         key, value = key.repeat_interleave(repeat, dim=1), value.repeat_interleave(repeat, dim=1)
@@ -112,7 +123,7 @@ def tree_attention(
                 scale=scaling,
             )
         )
-    return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
+    return torch.cat(parts, dim=2).transpose(1, 2).contiguous()
 
 
 def _along(branch: Branch, number: int, pieces: tuple[Tensor, ...]) -> Tensor:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tiebreak.engine.attention import attending_to_trees, plan_of
 from tiebreak.engine.padded import PaddedBatch
+from tiebreak.engine.products import fast_products
 from tiebreak.engine.tree import TreeBatch
+from tiebreak.engine.vocabulary import target_logps
 
 Batch = TreeBatch | PaddedBatch
 
@@ -36,7 +40,7 @@ class SequenceLogps:
         return self.logp / self.tokens
 
 
-def sequence_logps(model: torch.nn.Module, batch: Batch, *, autocast: torch.dtype | None = None) -> SequenceLogps:
+def sequence_logps(model: nn.Module, batch: Batch, *, autocast: torch.dtype | None = None) -> SequenceLogps:
     """Score the endings of a batch.
 
     Args:
@@ -47,50 +51,78 @@ def sequence_logps(model: torch.nn.Module, batch: Batch, *, autocast: torch.dtyp
         Log-probabilities of all endings, in the order of the groups the batch was built from.
     """
     context = torch.autocast(batch.input_ids.device.type, dtype=autocast) if autocast is not None else nullcontext()
-    with context:
-        logits, kept_row, target, sequence = (
-            _tree_logits(model, batch) if isinstance(batch, TreeBatch) else _padded_logits(model, batch)
-        )
-    return _gather(logits.float(), kept_row, target, sequence, batch.sequences)
-
-
-def _tree_logits(model: torch.nn.Module, batch: TreeBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    if isinstance(batch, PaddedBatch):
+        with context:
+            logits, target, sequence = _padded_logits(model, batch)
+        return _summed(*_looked_up(logits.float(), target), target, sequence, batch.sequences)
+    inner = unwrapped(model)
+    head = plain_head(inner)
     # Extra keyword arguments of the call reach the attention function; that is how it learns of the trees.
-    with attending_to_trees(unwrapped(model)):
+    apart = nullcontext() if head is None else left_out(head)
+    with context, attending_to_trees(inner), apart, fast_products(batch.input_ids.device, autocast):
         out = model(
             input_ids=batch.input_ids[None],
             position_ids=batch.position[None],
             use_cache=False,
             logits_to_keep=batch.keep,
             tree=plan_of(batch),
-        )
-    return out.logits[0], batch.kept_row, batch.target, batch.sequence
+        ).logits[0]
+    if head is None:
+        logp, mean = _looked_up(out.float()[batch.kept_row], batch.target)
+    else:
+        logp, means = target_logps(out, head.weight, head.bias, batch.kept_row, batch.target, arithmetic=autocast)
+        mean = means[batch.kept_row]
+    return _summed(logp, mean, batch.target, batch.sequence, batch.sequences)
 
 
-def _padded_logits(model: torch.nn.Module, batch: PaddedBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def plain_head(model: PreTrainedModel) -> nn.Linear | None:
+    """The projection to the vocabulary, where it is the last thing that a model does and can be done apart.
+
+    Scaling by a constant before or after is no hindrance, for it commutes with the projection; capping does not.
+    """
+    head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    capped = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    changed = type(head) is not nn.Linear or "forward" in vars(head) or head._forward_hooks or head._forward_pre_hooks
+    return None if changed or capped else head
+
+
+@contextmanager
+def left_out(head: nn.Linear) -> Iterator[None]:
+    """Within the block, the projection hands on what it is given."""
+    vars(head)["forward"] = lambda hidden: hidden
+    try:
+        yield
+    finally:
+        del vars(head)["forward"]
+
+
+def _padded_logits(model: nn.Module, batch: PaddedBatch) -> tuple[Tensor, Tensor, Tensor]:
     logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits
     scored = batch.scored[:, 1:]
-    kept = logits[:, :-1][scored]
-    sequence = torch.arange(batch.sequences, device=kept.device)[:, None].expand_as(scored)[scored]
-    return kept, torch.arange(len(kept), device=kept.device), batch.input_ids[:, 1:][scored], sequence
+    sequence = torch.arange(batch.sequences, device=logits.device)[:, None].expand_as(scored)[scored]
+    return logits[:, :-1][scored], batch.input_ids[:, 1:][scored], sequence
 
 
-def _gather(logits: Tensor, kept_row: Tensor, target: Tensor, sequence: Tensor, sequences: int) -> SequenceLogps:
-    """From next-token logits, shape (kept, vocabulary), to one log-probability a sequence."""
-    token_logp = logits[kept_row, target] - torch.logsumexp(logits, dim=-1)[kept_row]
-    zeros = torch.zeros(sequences, device=logits.device)
-    logp = zeros.index_add(0, sequence, token_logp)
-    with torch.no_grad():
-        tokens = zeros.index_add(0, sequence, torch.ones_like(token_logp))
-        mean_logit = zeros.index_add(0, sequence, logits.mean(dim=-1)[kept_row]) / tokens
-    return SequenceLogps(logp, tokens, mean_logit)
+def _looked_up(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probability and mean logit of each target, from logits of shape (targets, vocabulary)."""
+    chosen = logits.gather(1, target[:, None])[:, 0]
+    return chosen - torch.logsumexp(logits, dim=-1), logits.detach().mean(dim=-1)
 
 
-def unwrapped(model: torch.nn.Module) -> PreTrainedModel:
+def _summed(logp: Tensor, mean_logit: Tensor, target: Tensor, sequence: Tensor, sequences: int) -> SequenceLogps:
+    """From one number a token to one a sequence."""
+    zeros = torch.zeros(sequences, device=logp.device)
+    tokens = zeros.index_add(0, sequence, torch.ones(target.shape, device=logp.device))
+    return SequenceLogps(
+        zeros.index_add(0, sequence, logp), tokens, zeros.index_add(0, sequence, mean_logit.detach()) / tokens
+    )
+
+
+def unwrapped(model: nn.Module) -> PreTrainedModel:
     """The model of `transformers` inside wrappers for several devices."""
     while not isinstance(model, PreTrainedModel):
         inner = getattr(model, "module", None)
-        if not isinstance(inner, torch.nn.Module):
+        if not isinstance(inner, nn.Module):
             raise TypeError(f"not a model of transformers: {type(model).__name__}")
         model = inner
     return model

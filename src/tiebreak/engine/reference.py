@@ -25,7 +25,7 @@ from tiebreak.errors import RunError
 from tiebreak.files import cache_folder
 
 # Raise when the arithmetic changes, so that values of older versions are not mixed in.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 
 
 def fingerprint_weights(model: torch.nn.Module) -> str:

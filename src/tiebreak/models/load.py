@@ -22,6 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from tiebreak.bundled import base_model_path
 from tiebreak.errors import InputError
+from tiebreak.models.fuse import fuse
 
 BUNDLED = "bundled:base"
 
@@ -111,6 +112,7 @@ def load_model(
             fix="name a causal language model, not a classifier or reward model",
         )
     _make_savable(model)
+    fuse(model)
     model.train(False)
     return model
 

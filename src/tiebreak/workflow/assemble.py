@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from transformers import EarlyStoppingCallback, PreTrainedModel, TrainerCallback, TrainingArguments
 
+from tiebreak.engine.allocator import keep_memory
 from tiebreak.engine.budget import token_budget
 from tiebreak.engine.reference import ReferenceCache, fingerprint_weights, reference_scores
 from tiebreak.engine.score import Scorer, Scores
@@ -83,6 +84,7 @@ def assemble(folder: RunFolder, recipe: Recipe, talk: Talk, *, callbacks: Sequen
         InputError: something in the recipe or the data is wrong.
     """
     began = time.perf_counter()
+    keep_memory()
     data = prepare_data(recipe, talk)
     prepared = prepare_model(recipe)
     length = length_of(recipe.train, len(data.train))
