@@ -14,6 +14,7 @@ from tiebreak.engine.logprobs import sequence_logps
 from tiebreak.engine.microbatch import Path, build_batch, split
 from tiebreak.engine.sequences import group_of
 
+CPU = torch.device("cpu")
 _GROUPS = st.lists(
     st.tuples(
         st.lists(st.integers(3, 5), min_size=1, max_size=20),
@@ -31,7 +32,7 @@ def test_every_group_once_and_none_over_the_budget(path: Path, groups: list, bud
     parts = split(made, budget, path)
     assert sorted(i for part in parts for i in part) == list(range(len(made)))
     for part in parts:
-        assert len(part) == 1 or build_batch([made[i] for i in part], path).tokens <= budget
+        assert len(part) == 1 or build_batch([made[i] for i in part], path, CPU).tokens <= budget
 
 
 def test_equal_prompts_stay_together() -> None:
@@ -52,7 +53,7 @@ def test_the_gradient_does_not_depend_on_the_budget() -> None:
     def gradient(budget: int) -> torch.Tensor:
         model.zero_grad()
         for part in split(groups, budget, "tree"):
-            sequence_logps(model, build_batch([groups[i] for i in part], "tree")).logp.sum().backward()
+            sequence_logps(model, build_batch([groups[i] for i in part], "tree", CPU)).logp.sum().backward()
         return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
     whole = gradient(10_000)

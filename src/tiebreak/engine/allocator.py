@@ -10,10 +10,12 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from typing import Any
 
 # From malloc.h.
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_NEVER = -1
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+_NEVER, _USUAL_TRIM, _USUAL_MMAP = -1, 128 * 1024, 65536
+_LARGE = 2**20
 
 
 def keep_memory() -> bool:
@@ -22,10 +24,34 @@ def keep_memory() -> bool:
     Returns:
         Whether the C library took the request.
     """
-    if not sys.platform.startswith("linux"):
+    library = _library()
+    if library is None:
+        return False
+    if _address_space_is_limited():  # what is kept for tensors would be taken from all else
+        stop_keeping_memory()
         return False
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch reads it once, at its first tensor
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    return bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, _NEVER))
+    return bool(library.mallopt(_MMAP_MAX, 0)) and bool(library.mallopt(_TRIM_THRESHOLD, _NEVER))
+
+
+def stop_keeping_memory() -> None:
+    """Return freed memory to the system, now and from now on: where memory is short, others need it more."""
+    library = _library()
+    if library is not None:
+        library.mallopt(_MMAP_MAX, _USUAL_MMAP)
+        library.mallopt(_MMAP_THRESHOLD, _LARGE)  # all that is large goes back as soon as it is free
+        library.mallopt(_TRIM_THRESHOLD, _USUAL_TRIM)
+        library.malloc_trim(0)
+
+
+def _address_space_is_limited() -> bool:
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
+def _library() -> Any:
+    if not sys.platform.startswith("linux"):
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None

@@ -1,9 +1,9 @@
 """Attention over a tree batch, for models that attend through the attention interface of `transformers`.
 
-The linear layers of a model see one flat row of tokens; attention sees one branch of a tree at a time, with the path
-that leads to it, so that no time goes into pairs of tokens of which one is not an ancestor of the other. Registered
-under a name of its own and switched on for the length of a block. Only the attention of the model changes: nothing in a
-model's code is patched.
+The linear layers of a model see one flat row of tokens. On a CPU attention sees one branch of a tree at a time, with
+the path that leads to it, so that no time goes into pairs of tokens of which one is not an ancestor of the other; on a
+GPU one kernel skips what is empty (`flex.py`). Registered under a name of its own and switched on for the length of a
+block. Only the attention of the model changes: nothing in a model's code is patched.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import PreTrainedModel
 from transformers.modeling_utils import AttentionInterface
 
+from tiebreak.engine.flex import FlexPlan, attend, flex_plan_of, runs_here
 from tiebreak.engine.tree import Branch, TreeBatch
 
 NAME = "tiebreak_tree"
@@ -42,9 +43,19 @@ class TreePlan:
     masks: tuple[Tensor | None, ...]
 
 
-def plan_of(batch: TreeBatch) -> TreePlan:
-    """Work out the masks once a batch, for all layers."""
+Kernel = Literal["branches", "flex"]
+
+
+def plan_of(batch: TreeBatch, kernel: Kernel | None = None) -> TreePlan | FlexPlan:
+    """Work out who attends to whom once a batch, for all layers.
+
+    Args:
+        batch: on the model's device.
+        kernel: branch by branch, or all at once by FlexAttention; None is what is fast on the device.
+    """
     device = batch.input_ids.device
+    if kernel == "flex" or (kernel is None and runs_here(device)):
+        return flex_plan_of(batch)
     return TreePlan(
         batch.branches, tuple(_causal(branch, device) if branch.path else None for branch in batch.branches)
     )
@@ -66,7 +77,7 @@ def tree_attention(
     scaling: float | None = None,
     dropout: float = 0.0,
     *,
-    tree: TreePlan | None = None,
+    tree: TreePlan | FlexPlan | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
     s_aux: Tensor | None = None,
@@ -93,6 +104,8 @@ def tree_attention(
         raise TreesUnsupported("the model does not hand extra arguments to its attention")
     if attention_mask is not None or softcap is not None or s_aux is not None or dropout:
         raise TreesUnsupported("the model needs a mask of its own, capped scores, sinks or dropout in attention")
+    if isinstance(tree, FlexPlan):
+        return attend(query, key, value, tree, scaling, sliding_window), None
     if query.device.type == "cpu" and query.dtype != torch.float32:
         # The kernels for bfloat16 cast block by block, which takes longer than the products save.
         with torch.autocast("cpu", enabled=False):

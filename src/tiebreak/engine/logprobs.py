@@ -58,8 +58,7 @@ def sequence_logps(model: nn.Module, batch: Batch, *, autocast: torch.dtype | No
     inner = unwrapped(model)
     head = plain_head(inner)
     # Extra keyword arguments of the call reach the attention function; that is how it learns of the trees.
-    apart = nullcontext() if head is None else left_out(head)
-    with context, attending_to_trees(inner), apart, fast_products(batch.input_ids.device, autocast):
+    with context, computing(inner, batch), nullcontext() if head is None else left_out(head):
         out = model(
             input_ids=batch.input_ids[None],
             position_ids=batch.position[None],
@@ -70,9 +69,24 @@ def sequence_logps(model: nn.Module, batch: Batch, *, autocast: torch.dtype | No
     if head is None:
         logp, mean = _looked_up(out.float()[batch.kept_row], batch.target)
     else:
-        logp, means = target_logps(out, head.weight, head.bias, batch.kept_row, batch.target, arithmetic=autocast)
+        logp, means = target_logps(
+            out, head.weight, head.bias, batch.kept_row, batch.target, entry=batch.entry, arithmetic=autocast
+        )
         mean = means[batch.kept_row]
     return _summed(logp, mean, batch.target, batch.sequence, batch.sequences)
+
+
+@contextmanager
+def computing(model: nn.Module, batch: Batch) -> Iterator[None]:
+    """Within the block, a model computes in the way of a batch.
+
+    `sequence_logps` sees to it for the forward pass. A backward pass that computes layers again needs it too.
+    """
+    if isinstance(batch, PaddedBatch):
+        yield
+        return
+    with attending_to_trees(unwrapped(model)), fast_products(batch.input_ids.device):
+        yield
 
 
 def plain_head(model: PreTrainedModel) -> nn.Linear | None:
@@ -81,15 +95,21 @@ def plain_head(model: PreTrainedModel) -> nn.Linear | None:
     Scaling by a constant before or after is no hindrance, for it commutes with the projection; capping does not.
     """
     head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    if head is not None and vars(head).get("forward") is _hand_on:
+        raise RuntimeError("this model is being scored already, in another thread or by a call around this one")
     capped = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
     changed = type(head) is not nn.Linear or "forward" in vars(head) or head._forward_hooks or head._forward_pre_hooks
     return None if changed or capped else head
 
 
+def _hand_on(hidden: Tensor) -> Tensor:
+    return hidden
+
+
 @contextmanager
 def left_out(head: nn.Linear) -> Iterator[None]:
     """Within the block, the projection hands on what it is given."""
-    vars(head)["forward"] = lambda hidden: hidden
+    vars(head)["forward"] = _hand_on
     try:
         yield
     finally:

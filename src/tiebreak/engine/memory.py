@@ -1,18 +1,28 @@
-"""Telling that memory ran out, whoever says so, and giving back what can be given back."""
+"""Memory: how much is free, telling that it ran out, giving back what can be given back, moving without waiting."""
 
 from __future__ import annotations
 
 import gc
+import sys
+from pathlib import Path
 
+import psutil
 import torch
+from torch import Tensor
+
+from tiebreak.engine.allocator import stop_keeping_memory
 
 _SAID = (
     "can't allocate memory",
     "not enough memory",
     "DefaultCPUAllocator",
+    "std::bad_alloc",
+    "could not create a primitive",  # oneDNN, where there is no room for its code
+    "could not create a memory object",
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
 )
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -27,3 +37,38 @@ def give_back() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    stop_keeping_memory()
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that this process may still take: of the GPU, or of the machine within the limits set on the process."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    free = [int(psutil.virtual_memory().available), _left_of_limit(), _left_of_container()]
+    return max(0, min(left for left in free if left is not None))
+
+
+def _left_of_limit() -> int | None:
+    """What `ulimit -v` leaves, or None where it is not set."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit - int(psutil.Process().memory_info().vms)
+
+
+def _left_of_container() -> int | None:
+    """What the container's limit leaves, or None where there is none."""
+    try:
+        limit = (_CGROUP / "memory.max").read_text().strip()
+        return None if limit == "max" else int(limit) - int((_CGROUP / "memory.current").read_text())
+    except (OSError, ValueError):  # no such files: no such limit
+        return None
+
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on a device; a GPU fetches it while the CPU goes on."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

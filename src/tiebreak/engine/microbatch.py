@@ -9,17 +9,23 @@ import heapq
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
+
+from tiebreak.engine.flex import runs_here
 from tiebreak.engine.logprobs import Batch
 from tiebreak.engine.padded import build_padded
 from tiebreak.engine.sequences import ScoredGroup
-from tiebreak.engine.tree import build_tree
+from tiebreak.engine.tree import build_tree, lengthened, round_length
 
 Path = Literal["tree", "padded"]
 
 
-def build_batch(groups: Sequence[ScoredGroup], path: Path) -> Batch:
-    """The groups as one batch of the given kind."""
-    return build_tree(groups) if path == "tree" else build_padded(groups)
+def build_batch(groups: Sequence[ScoredGroup], path: Path, device: torch.device) -> Batch:
+    """The groups as one batch of the given kind, on a device; it may still be on its way there."""
+    if path == "padded":
+        return build_padded(groups).to(device)
+    tree = build_tree(groups)
+    return (lengthened(tree, round_length(tree.tokens)) if runs_here(device) else tree).to(device)
 
 
 def split(groups: Sequence[ScoredGroup], budget: int, path: Path) -> list[list[int]]:

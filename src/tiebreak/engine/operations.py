@@ -49,7 +49,7 @@ def cost_of(model: PreTrainedModel) -> Cost:
     used = getattr(config, "num_experts_per_tok", None)
     matrices = 0
     for name, parameter in model.named_parameters():
-        if parameter.ndim < 2 or parameter.data_ptr() in tables:
+        if parameter.ndim < 2 or "bias" in name or parameter.data_ptr() in tables:
             continue
         sparse = bool(experts and used) and "experts" in name and "shared" not in name
         matrices += parameter.numel() * int(used) // int(experts) if sparse else parameter.numel()  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ def cost_of(model: PreTrainedModel) -> Cost:
 
 
 def _scored(batch: Batch) -> int:
-    return int(batch.keep.numel()) if isinstance(batch, TreeBatch) else int(batch.scored.sum())
+    return int(batch.keep.numel()) if isinstance(batch, TreeBatch) else batch.targets
 
 
 def _attended(batch: Batch) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tiebreak.engine.memory import moved
 from tiebreak.engine.sequences import ScoredGroup
 
 
@@ -22,13 +23,13 @@ class PaddedBatch:
         input_ids: token ids, shape (sequences, longest), int64; the padding is 0 and masked.
         attention_mask: 1 for tokens, 0 for padding, same shape.
         scored: 1 where a token belongs to an ending, same shape, bool.
-        first: index of the first position that predicts an ending's token in any row.
+        targets: how many tokens are scored.
     """
 
     input_ids: Tensor
     attention_mask: Tensor
     scored: Tensor
-    first: int
+    targets: int
 
     @property
     def sequences(self) -> int:
@@ -43,10 +44,10 @@ class PaddedBatch:
     def to(self, device: torch.device) -> PaddedBatch:
         """The same batch with its tensors on a device."""
         return PaddedBatch(
-            self.input_ids.to(device, non_blocking=True),
-            self.attention_mask.to(device, non_blocking=True),
-            self.scored.to(device, non_blocking=True),
-            self.first,
+            moved(self.input_ids, device),
+            moved(self.attention_mask, device),
+            moved(self.scored, device),
+            self.targets,
         )
 
 
@@ -61,4 +62,5 @@ def build_padded(groups: Sequence[ScoredGroup]) -> PaddedBatch:
         input_ids[i, : len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
         attention_mask[i, : len(tokens)] = 1
         scored[i, prompt_length : len(tokens)] = True
-    return PaddedBatch(input_ids, attention_mask, scored, min(length for _, length in rows) - 1)
+    targets = sum(len(tokens) - length for tokens, length in rows)
+    return PaddedBatch(input_ids, attention_mask, scored, targets)

@@ -1,38 +1,58 @@
 """The matrix products of a model's linear layers on a CPU, forward and backward, done as fast as the machine can.
 
 Two things make the usual way slow. In float32 the products go to a library that is made for other processors than many
-of us have; oneDNN, which torch brings along too, is a tenth faster where we measured. In bfloat16 `torch.autocast` casts
-each weight again in every pass; here the copy is kept until the weight changes.
+of us have; oneDNN, which torch brings along too, is a tenth faster where we measured. In bfloat16 `torch.autocast`
+casts each weight again in every pass; here the copies are kept for all passes of a step.
 
 Within `fast_products` the calls that linear layers make (`linear` and, in GPT-2, `addmm`) are taken over, whatever the
-model; nothing in it is exchanged. Everything else runs as before.
+model; nothing in it is exchanged. The arithmetic is what autocast says at that moment. Everything else runs as before.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
-from torch.utils.weak import WeakIdKeyDictionary
 
-_copies: Any = WeakIdKeyDictionary()  # a weight's bfloat16 copy, and the version of the weight that it is of
+
+class _State(threading.local):
+    """What holds in this thread: copies of weights that are kept, by the weight's id, and how deep in blocks we are."""
+
+    copies: dict[int, tuple[Tensor, Tensor]] | None = None
+    blocks: int = 0
+
+
+_state = _State()
+
+
+@contextmanager
+def keeping_copies() -> Iterator[None]:
+    """Within the block, a weight is cast to another type once. The weights must not change within it."""
+    before = _state.copies
+    _state.copies = {} if before is None else before
+    try:
+        yield
+    finally:
+        _state.copies = before
 
 
 def weight_in(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """A weight in another type; the copy is kept until the weight changes or goes."""
+    """A weight in another type, without its gradient."""
     if weight.dtype == dtype:
         return weight.detach()
-    version, copy = _copies.get(weight, (None, None))
-    if version != weight._version or copy.dtype != dtype:
-        copy = weight.detach().to(dtype)
-        _copies[weight] = (weight._version, copy)
-    found: Tensor = copy
-    return found
+    copies = _state.copies
+    if copies is None:
+        return weight.detach().to(dtype)
+    held = copies.get(id(weight))
+    if held is None or held[1].dtype != dtype:
+        held = copies[id(weight)] = (weight, weight.detach().to(dtype))
+    return held[1]
 
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -45,7 +65,7 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Returns:
         Shape (rows, out).
     """
-    if x.dtype == torch.float32 and x.device.type == "cpu" and torch.backends.mkldnn.is_available():
+    if x.dtype == torch.float32 and x.device.type == "cpu" and torch._C._has_mkldnn:
         done: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
         return done
     return torch.nn.functional.linear(x, weight, bias)
@@ -87,10 +107,6 @@ class _Linear(torch.autograd.Function):
 
 
 class _FastProducts(TorchFunctionMode):
-    def __init__(self, arithmetic: torch.dtype) -> None:
-        super().__init__()
-        self.arithmetic = arithmetic
-
     def __torch_function__(
         self,
         func: Callable[..., Any],
@@ -99,31 +115,45 @@ class _FastProducts(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         given = dict(kwargs or {})
-        if func is torch.nn.functional.linear and not given.keys() - {"bias"} and _is_weight(args[1]):
+        if func is torch.nn.functional.linear and len(args) > 1 and not given.keys() - {"bias"}:
             bias = args[2] if len(args) > 2 else given.get("bias")
-            return _Linear.apply(args[0], args[1], bias, False, self.arithmetic)  # type: ignore[no-untyped-call]
-        if func is torch.addmm and not given and _is_weight(args[2]) and args[0].ndim == 1:
-            return _Linear.apply(args[1], args[2], args[0], True, self.arithmetic)  # type: ignore[no-untyped-call]
+            arithmetic = _arithmetic(args[0], args[1])
+            if arithmetic is not None:
+                return _Linear.apply(args[0], args[1], bias, False, arithmetic)  # type: ignore[no-untyped-call]
+        if func is torch.addmm and len(args) == 3 and not given and args[0].shape == args[2].shape[1:]:
+            arithmetic = _arithmetic(args[1], args[2])
+            if arithmetic is not None:
+                return _Linear.apply(args[1], args[2], args[0], True, arithmetic)  # type: ignore[no-untyped-call]
         return func(*args, **given)
 
 
-def _is_weight(tensor: Any) -> bool:
-    return isinstance(tensor, torch.nn.Parameter) and tensor.ndim == 2 and tensor.dtype in _TYPES
-
-
-_TYPES = (torch.float32, torch.bfloat16)
+def _arithmetic(x: Tensor, weight: Tensor) -> torch.dtype | None:
+    """In what type a layer multiplies; None where it is not a layer that is taken over."""
+    if not isinstance(weight, torch.nn.Parameter) or weight.ndim != 2 or weight.device.type != "cpu":
+        return None
+    if torch.is_autocast_enabled("cpu"):
+        found = torch.get_autocast_dtype("cpu")
+    elif x.dtype == weight.dtype:
+        found = weight.dtype
+    else:
+        return None
+    return found if found in (torch.float32, torch.bfloat16) and weight.dtype in (torch.float32, found) else None
 
 
 @contextmanager
-def fast_products(device: torch.device, arithmetic: torch.dtype | None) -> Iterator[None]:
-    """Within the block, linear layers on a CPU multiply the fast way; elsewhere nothing changes.
-
-    Args:
-        device: of the model.
-        arithmetic: type of the products; None is float32.
-    """
+def fast_products(device: torch.device) -> Iterator[None]:
+    """Within the block, linear layers on a CPU multiply the fast way; elsewhere nothing changes."""
     if device.type != "cpu":
         yield
         return
-    with _FastProducts(arithmetic or torch.float32):
-        yield
+    _state.blocks += 1
+    try:
+        with _FastProducts():
+            yield
+    finally:
+        _state.blocks -= 1
+
+
+def same_again() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+    """For `torch.utils.checkpoint`: what is computed now, in what way, is computed again in the same way."""
+    return nullcontext(), _FastProducts() if _state.blocks else nullcontext()

@@ -19,13 +19,14 @@ import transformers
 
 from tiebreak.engine.logprobs import unwrapped
 from tiebreak.engine.microbatch import split
+from tiebreak.engine.products import keeping_copies
 from tiebreak.engine.score import Floats, Scorer, Scores, blocks_of, score_microbatch
 from tiebreak.engine.sequences import ScoredGroup
 from tiebreak.errors import RunError
 from tiebreak.files import cache_folder
 
 # Raise when the arithmetic changes, so that values of older versions are not mixed in.
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 
 
 def fingerprint_weights(model: torch.nn.Module) -> str:
@@ -81,6 +82,7 @@ class ReferenceCache:
             ) from error
 
 
+@keeping_copies()
 def reference_scores(
     model: torch.nn.Module,
     groups: Sequence[ScoredGroup],

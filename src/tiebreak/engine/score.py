@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from tiebreak.engine.logprobs import sequence_logps, unwrapped
 from tiebreak.engine.memory import give_back, is_out_of_memory
 from tiebreak.engine.microbatch import Path, build_batch, split
+from tiebreak.engine.products import keeping_copies
 from tiebreak.engine.sequences import ScoredGroup
 
 # Groups looked at together when micro-batches are formed; bounds memory, and fixes the split for a given data set.
 BLOCK = 256
+
+# Tokens of a micro-batch that is only scored, on each kind of device: fixed, so that what is cached can be shared.
+SCORING_TOKENS = {"cpu": 2048, "cuda": 16384}
 
 Floats = NDArray[np.float32]
 
@@ -73,11 +77,12 @@ def score_microbatch(model: torch.nn.Module, groups: Sequence[ScoredGroup], scor
 @torch.no_grad()
 def _score(model: torch.nn.Module, groups: Sequence[ScoredGroup], scorer: Scorer) -> Floats:
     device = unwrapped(model).device
-    found = sequence_logps(model, build_batch(groups, scorer.path).to(device), autocast=scorer.autocast)
+    found = sequence_logps(model, build_batch(groups, scorer.path, device), autocast=scorer.autocast)
     rows = torch.stack([found.logp, found.tokens, found.mean_logit]).float().cpu().numpy()
     return np.asarray(rows.reshape(3, len(groups), -1), dtype=np.float32)
 
 
+@keeping_copies()
 def score_groups(
     model: torch.nn.Module,
     groups: Sequence[ScoredGroup],

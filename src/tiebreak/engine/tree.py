@@ -10,11 +10,12 @@ Knows token ids only; neither models nor attention.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from tiebreak.engine.memory import moved
 from tiebreak.engine.sequences import ScoredGroup
 
 
@@ -50,6 +51,8 @@ class TreeBatch:
         kept_row: for each scored token, the row of `keep` that predicts it, shape (scored,), int64.
         target: for each scored token, its id, shape (scored,), int64.
         sequence: for each scored token, the number of its sequence, shape (scored,), int64.
+        entry: for each scored token, a number below `scored` that is the same where endings begin alike and so share
+            the token, shape (scored,), int64.
         sequences: how many sequences; they count through the groups in order, and through the endings in each.
     """
 
@@ -61,6 +64,7 @@ class TreeBatch:
     kept_row: Tensor
     target: Tensor
     sequence: Tensor
+    entry: Tensor
     sequences: int
 
     @property
@@ -72,7 +76,7 @@ class TreeBatch:
         """The same batch with its tensors on a device."""
 
         def move(tensor: Tensor) -> Tensor:
-            return tensor.to(device, non_blocking=True)
+            return moved(tensor, device)
 
         return TreeBatch(
             move(self.input_ids),
@@ -83,6 +87,7 @@ class TreeBatch:
             move(self.kept_row),
             move(self.target),
             move(self.sequence),
+            move(self.entry),
             self.sequences,
         )
 
@@ -106,6 +111,7 @@ def build_tree(groups: Sequence[ScoredGroup], *, share: bool = True) -> TreeBatc
     trail: list[tuple[int, int]] = []  # branches from the root to the last token, and how much of each
     path: list[int] = []  # indices of the tokens from the root to the last one added
     predictors: list[list[int]] = [[] for _ in full]
+    scored: list[list[int]] = [[] for _ in full]
     previous: tuple[int, ...] = ()
     for number in order:
         tokens, prompt_length = full[number]
@@ -122,6 +128,7 @@ def build_tree(groups: Sequence[ScoredGroup], *, share: bool = True) -> TreeBatc
         depth.extend(range(shared, len(tokens)))
         end.extend([0] * (len(tokens) - shared))
         predictors[number] = path[prompt_length - 1 : -1]
+        scored[number] = path[prompt_length:]
         previous = tokens
     for closed in path:
         end[closed] = len(ids)
@@ -139,8 +146,35 @@ def build_tree(groups: Sequence[ScoredGroup], *, share: bool = True) -> TreeBatc
         sequence=torch.repeat_interleave(
             torch.arange(len(full)), torch.tensor([len(e) for g in groups for e in g.endings])
         ),
+        entry=torch.unique(torch.tensor([s for row in scored for s in row], dtype=torch.int64), return_inverse=True)[1],
         sequences=len(full),
     )
+
+
+def lengthened(batch: TreeBatch, tokens: int) -> TreeBatch:
+    """The batch with tokens that nothing looks at, up to a length: compiled kernels are made for few lengths.
+
+    Args:
+        batch: on the CPU.
+        tokens: the length; not less than the batch has.
+    """
+    more = tokens - batch.tokens
+    if more <= 0:
+        return batch
+    zeros = torch.zeros(more, dtype=torch.int64)
+    return replace(
+        batch,
+        input_ids=torch.cat([batch.input_ids, zeros]),
+        position=torch.cat([batch.position, zeros]),
+        subtree_end=torch.cat([batch.subtree_end, torch.full((more,), tokens)]),
+        branches=(*batch.branches, Branch(batch.tokens, tokens, ())),
+    )
+
+
+def round_length(tokens: int) -> int:
+    """The next of eight lengths to each doubling, in blocks of 128: at most an eighth more."""
+    grain = max(128, 1 << max(0, (tokens - 1).bit_length() - 4))
+    return int(-(-tokens // grain) * grain)
 
 
 def _cut(trail: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:

@@ -2,16 +2,20 @@
 
 The projection to the vocabulary is the largest matrix of a small model, and the logits of a step are its largest
 tensor. Here they live a block of rows at a time; what the backward pass needs of them, the softmax, is kept where it
-is small and computed again where it is not. Gradients are written out by hand:
+is small and computed again where it is not. The gradient is written out by hand:
 
-    d logp / d logits = onehot(target) - softmax        so with c = sum of the incoming gradients of a row
-    d hidden = sum of g W[target] - (c softmax) W       and   d W = scatter(g hidden) - (c softmax)^T hidden
+    d logp / d logits = onehot(target) - softmax
+
+so that a row whose targets pull with weights g receives, at each target, the sum of its g less p times the sum of all
+g of the row; everywhere else only the latter. At a target that is nearly certain the two nearly cancel, so this one
+entry is computed in float32 from the log-probability itself.
 
 Knows tensors only; neither models nor trees.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -33,10 +37,13 @@ def target_logps(
     row: Tensor,
     target: Tensor,
     *,
+    entry: Tensor | None = None,
     arithmetic: torch.dtype | None = None,
     kept_bytes: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Log-probabilities of target tokens.
+
+    A second backward pass through the same result is not possible: what is kept is used up.
 
     Args:
         hidden: what the projection is given, shape (rows, hidden).
@@ -44,6 +51,8 @@ def target_logps(
         bias: of the projection, shape (vocabulary,), or None.
         row: for each target, the row that predicts it, shape (targets,), int64; a row may predict several.
         target: token ids, shape (targets,), int64.
+        entry: for each target, a number from 0 to targets - 1 that is the same exactly where row and target are, shape
+            (targets,), int64; None is to be found out.
         arithmetic: type of the products; None is that of the weights.
         kept_bytes: most memory of the softmax that is kept for the backward pass; None is `KEPT_BYTES`.
     Returns:
@@ -51,8 +60,14 @@ def target_logps(
         without a gradient.
     """
     limit = KEPT_BYTES.get(hidden.device.type, KEPT_BYTES["cpu"]) if kept_bytes is None else kept_bytes
-    settings = (arithmetic or weight.dtype, limit)
-    found: tuple[Tensor, Tensor] = _TargetLogps.apply(hidden, weight, bias, row, target, *settings)  # type: ignore[no-untyped-call]
+    if entry is None:
+        entry = torch.unique(row * weight.shape[0] + target, return_inverse=True)[1]
+    wide = arithmetic or weight.dtype
+    rows_at_once = max(1, limit // (weight.shape[0] * wide.itemsize))
+    settings = (wide, rows_at_once, torch.is_grad_enabled())
+    found: tuple[Tensor, Tensor] = _TargetLogps.apply(  # type: ignore[no-untyped-call]
+        hidden, weight, bias, row, target, entry, settings
+    )
     return found
 
 
@@ -65,85 +80,84 @@ class _TargetLogps(torch.autograd.Function):
         bias: Tensor | None,
         row: Tensor,
         target: Tensor,
-        arithmetic: torch.dtype,
-        limit: int,
+        entry: Tensor,
+        settings: tuple[torch.dtype, int, bool],
     ) -> tuple[Tensor, Tensor]:
-        needs_gradient = any(ctx.needs_input_grad[:3])
-        rows, vocabulary = hidden.shape[0], weight.shape[0]
+        arithmetic, rows_at_once, with_gradient = settings
+        rows = hidden.shape[0]
+        keep = with_gradient and any(ctx.needs_input_grad[:3]) and rows <= rows_at_once
         x, w = hidden.to(arithmetic), weight_in(weight, arithmetic)
-        step = max(1, limit // (vocabulary * arithmetic.itemsize))
-        logp = torch.empty(len(row), device=hidden.device)
+        small_bias = None if bias is None else bias.to(arithmetic)
+        logit = torch.zeros(len(row), device=hidden.device)
         normalizer = torch.empty(rows, device=hidden.device)
         mean_logit = torch.empty(rows, device=hidden.device)
-        kept: Tensor | None = None
-        for start in range(0, rows, step):
-            part = slice(start, min(start + step, rows))
-            logits = _logits(x[part], w, bias)
-            mean_logit[part], normalizer[part] = _normalized(logits, keep=needs_gradient and rows <= step)
-            kept = logits
-        if rows > step or not needs_gradient:
-            kept = None
-        # The logit of a target is one dot product; looking it up in rounded logits would say less.
-        at = x.index_select(0, row).float().mul_(w.index_select(0, target)).sum(-1)
-        if bias is not None:
-            at = at + bias.index_select(0, target).float()
-        torch.sub(at, normalizer.index_select(0, row), out=logp)
-        ctx.save_for_backward(x, bias, row, target, normalizer, kept)
-        ctx.w = w  # not an input: a copy in another type may stand for it
-        ctx.step = step
-        ctx.types = (hidden.dtype, weight.dtype)
+        kept = None
+        for part in _parts(rows, rows_at_once):
+            logits = multiply(x[part], w, small_bias)
+            inside, local = _inside(row, part)
+            logit = torch.where(inside, logits[local, target].float(), logit)
+            mean_logit[part], normalizer[part] = _normalized(logits, overwrite=keep)
+            kept = logits if keep else None
+            del logits  # before the next block is there
+        logp = logit - normalizer.index_select(0, row)
+        # The weight is saved so that autograd notices when it was changed before the backward pass.
+        ctx.save_for_backward(x, weight, bias, row, target, entry, normalizer, logp, kept)
+        ctx.w, ctx.rows_at_once, ctx.hidden_type = w, rows_at_once, hidden.dtype
         ctx.mark_non_differentiable(mean_logit)
         return logp, mean_logit
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        x, bias, row, target, normalizer, kept = ctx.saved_tensors
+        x, weight, bias, row, target, entry, normalizer, logp, softmax = ctx.saved_tensors
         w: Tensor = ctx.w
-        wants_x, wants_w, wants_bias = ctx.needs_input_grad[:3]
-        rows = x.shape[0]
-        pull = torch.zeros(rows, device=grad.device).index_add_(0, row, grad.float())  # of each row
-        d_x = torch.zeros(x.shape, device=grad.device) if wants_x else None
-        d_w = d_bias = None
-        for start in range(0, rows, ctx.step):
-            part = slice(start, min(start + ctx.step, rows))
-            softmax = kept
-            if softmax is None:
-                softmax = _logits(x[part], w, bias)
-                _exponentials(softmax, normalizer[part])
-            softmax.mul_(pull[part, None].neg().to(softmax.dtype))
-            if d_x is not None:
-                d_x[part] = multiply(softmax, w.t())
-            if wants_w:
-                product = softmax.t() @ x[part]
-                d_w = product if d_w is None else d_w.add_(product)
+        wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+        small_bias = None if bias is None else bias.to(w.dtype)
+        pull = grad.float()
+        of_row = torch.zeros(x.shape[0], device=pull.device).index_add_(0, row, pull)
+        of_entry = torch.zeros_like(pull).index_add_(0, entry, pull).index_select(0, entry)
+        at_target = of_entry - of_row.index_select(0, row) * logp.exp()
+        d_hidden = torch.empty(x.shape, device=x.device, dtype=ctx.hidden_type) if wants_hidden else None
+        d_weight = d_bias = None
+        for part in _parts(x.shape[0], ctx.rows_at_once):
+            d_logits = softmax
+            if d_logits is None:
+                d_logits = multiply(x[part], w, small_bias)
+                _exponentials(d_logits, normalizer[part])
+            d_logits.mul_(of_row[part, None].neg().to(d_logits.dtype))
+            whole = d_logits.shape[0] == x.shape[0]
+            inside, local = (slice(None), row) if whole else _inside(row, part)
+            d_logits[local[inside], target[inside]] = at_target[inside].to(d_logits.dtype)
+            if d_hidden is not None:
+                d_hidden[part] = multiply(d_logits, w.t()).to(ctx.hidden_type)
+            if wants_weight:
+                product = (d_logits.t() @ x[part]).to(weight.dtype)
+                d_weight = product if d_weight is None else d_weight.add_(product)
             if wants_bias:
-                total = softmax.sum(0, dtype=torch.float32)
+                total = d_logits.sum(0, dtype=torch.float32).to(bias.dtype)
                 d_bias = total if d_bias is None else d_bias.add_(total)
-        scaled = grad.float()[:, None]
-        if d_x is not None:
-            d_x.index_add_(0, row, scaled * w.index_select(0, target).float())
-            d_x = d_x.to(ctx.types[0])
-        if d_w is not None:
-            d_w = d_w.to(ctx.types[1])
-            d_w.index_add_(0, target, (scaled * x.index_select(0, row).float()).to(d_w.dtype))
-        if d_bias is not None:
-            d_bias = d_bias.index_add_(0, target, grad.float()).to(bias.dtype)
-        return d_x, d_w, d_bias, None, None, None, None
+            del d_logits
+        return d_hidden, d_weight, d_bias, None, None, None, None
 
 
-def _logits(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
-    return multiply(x, w, None if bias is None else bias.to(x.dtype))
+def _parts(rows: int, at_once: int) -> Iterator[slice]:
+    return (slice(start, min(start + at_once, rows)) for start in range(0, rows, at_once))
 
 
-def _normalized(logits: Tensor, *, keep: bool) -> tuple[Tensor, Tensor]:
-    """Mean and logsumexp of each row; where kept, the logits are overwritten by their softmax."""
+def _inside(row: Tensor, part: slice) -> tuple[Tensor, Tensor]:
+    """Which rows lie in a part, and where; rows outside lie anywhere."""
+    inside = (row >= part.start) & (row < part.stop)
+    return inside, (row - part.start).clamp(0, part.stop - part.start - 1)
+
+
+def _normalized(logits: Tensor, *, overwrite: bool) -> tuple[Tensor, Tensor]:
+    """Mean and logsumexp of each row; where asked for, the logits are overwritten by their softmax."""
     means, normalizers = [], []
     for block in _blocks(logits):
         wide = block.float()  # the same tensor where it is float32 already
         means.append(wide.mean(-1))
         normalizers.append(torch.logsumexp(wide, -1))
-        if keep:
+        if overwrite:
             _exponentials(block, normalizers[-1])
     return torch.cat(means), torch.cat(normalizers)
 

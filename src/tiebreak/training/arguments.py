@@ -135,6 +135,8 @@ def training_arguments(
         remove_unused_columns=False,
         report_to=[],
         disable_tqdm=True,
+        # The head is used apart from the model's forward pass; a search for unused parameters would miss it.
+        ddp_find_unused_parameters=False,
         log_level="error",
     )
     arguments._n_gpu = min(1, arguments.n_gpu)  # one device a process: a tree batch cannot be cut along its rows

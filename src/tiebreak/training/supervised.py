@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from tiebreak.engine.logprobs import SequenceLogps
+from tiebreak.engine.memory import moved
 from tiebreak.training.examples import Example
 from tiebreak.training.tree_trainer import TreeTrainer
 
@@ -22,5 +24,5 @@ class SupervisedTrainer(TreeTrainer):
         self, scores: SequenceLogps, examples: Sequence[Example], known: Tensor | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Negative log-probability of each ending, weighted."""
-        weights = scores.logp.new_tensor([example.weight for example in examples])
+        weights = moved(torch.tensor([example.weight for example in examples]), scores.logp.device)
         return -weights * scores.logp, {}

@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tiebreak.engine.logprobs import Batch, SequenceLogps, sequence_logps
+from tiebreak.engine.memory import moved
 from tiebreak.objectives import PairLogps, pair_metrics
 from tiebreak.objectives.registry import PairLoss
 from tiebreak.training.examples import Example
@@ -47,7 +48,7 @@ class PreferenceTrainer(TreeTrainer):
     def known_of(self, batch: Batch, examples: Sequence[Example]) -> Tensor:
         """The reference's log-probs, shape (pairs, 2): from the examples, or from the live reference."""
         if all(example.reference for example in examples):
-            return torch.tensor([example.reference for example in examples], device=self.args.device)
+            return moved(torch.tensor([example.reference for example in examples]), self.args.device)
         if self.reference is None:
             raise ValueError("a pair has no reference log-probs, and there is no live reference")
         with torch.no_grad():
@@ -63,7 +64,7 @@ class PreferenceTrainer(TreeTrainer):
             raise ValueError("a preference needs the reference's log-probs")
         policy = PairLogps(scores.logp[0::2], scores.logp[1::2], scores.tokens[0::2], scores.tokens[1::2])
         reference = PairLogps(known[:, 0], known[:, 1], policy.chosen_tokens, policy.rejected_tokens)
-        weights = policy.chosen.new_tensor([example.weight for example in examples])
+        weights = moved(torch.tensor([example.weight for example in examples]), policy.chosen.device)
         losses = weights * self.objective(policy, reference)
         metrics = pair_metrics(policy, reference, beta=self.beta) | {
             "logits/chosen": scores.mean_logit[0::2],

@@ -31,10 +31,12 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
 
-from tiebreak.engine.logprobs import Batch, SequenceLogps, sequence_logps
+from tiebreak.engine.checkpointing import recomputing
+from tiebreak.engine.logprobs import Batch, SequenceLogps, computing, sequence_logps
 from tiebreak.engine.memory import give_back, is_out_of_memory
 from tiebreak.engine.microbatch import build_batch, split
 from tiebreak.engine.operations import cost_of
+from tiebreak.engine.products import keeping_copies
 from tiebreak.engine.score import BLOCK, Scorer
 from tiebreak.errors import RunError
 from tiebreak.files import flush_folder, move_folder
@@ -128,10 +130,12 @@ class TreeTrainer(Trainer):
     ) -> Tensor:
         """One step over all its examples; memory that runs out halves the micro-batches and repeats the step."""
         model.eval()  # dropout stays off; gradients flow all the same
+        recomputing(model)
         examples: list[Example] = inputs["examples"]
         while True:
             try:
-                return self._step(model, examples)
+                with keeping_copies():
+                    return self._step(model, examples)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -152,9 +156,10 @@ class TreeTrainer(Trainer):
             micro = [examples[i] for i in members]
             last = number == len(parts) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
-                losses, metrics = self._losses(model, micro)
+                losses, metrics, batch = self._losses(model, micro)
                 loss = losses.sum() / counted
-                self.accelerator.backward(loss)
+                with computing(model, batch):
+                    self.accelerator.backward(loss)
             total += loss.detach()
             for name, value in metrics.items():
                 sums[name] = sums[name] + value if name in sums else value
@@ -163,18 +168,17 @@ class TreeTrainer(Trainer):
         self._counted += counted
         return total
 
-    def _losses(self, model: nn.Module, examples: list[Example]) -> tuple[Tensor, dict[str, Tensor]]:
-        batch = build_batch([example.group for example in examples], self.scorer.path)
+    def _losses(self, model: nn.Module, examples: list[Example]) -> tuple[Tensor, dict[str, Tensor], Batch]:
+        batch = build_batch([example.group for example in examples], self.scorer.path, self.args.device)
         self.tokens += batch.tokens
         self.operations += 3 * self._cost.forward(batch)
-        batch = batch.to(self.args.device)
         known = self.known_of(batch, examples)
         scores = sequence_logps(model, batch, autocast=self.scorer.autocast)
         losses, metrics = self.loss_of(scores, examples, known)
         # Waiting for the GPU at every step would cost more than a late message; there the log looks instead.
         if losses.device.type == "cpu" and not bool(torch.isfinite(losses).all()):
             raise not_finite(losses.tolist(), examples, self.state.global_step + 1)
-        return losses, metrics
+        return losses, metrics, batch
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         found = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call]
@@ -221,7 +225,8 @@ class TreeTrainer(Trainer):
         """Metrics of held-out examples, means over what they count."""
         examples: Examples = dataloader.dataset
         self.model_wrapped.eval()
-        sums, counted = self._evaluate_share(examples)
+        with keeping_copies():
+            sums, counted = self._evaluate_share(examples)
         names = sorted(sums)
         gathered = torch.stack([counted, *(sums[name] for name in names)])
         gathered = self.accelerator.reduce(gathered, reduction="sum")
@@ -244,7 +249,7 @@ class TreeTrainer(Trainer):
     def _evaluated(self, micro: list[Example]) -> dict[str, Tensor]:
         """Sums over one micro-batch; in two halves where memory does not suffice for the whole."""
         try:
-            batch = build_batch([example.group for example in micro], self.scorer.path).to(self.args.device)
+            batch = build_batch([example.group for example in micro], self.scorer.path, self.args.device)
             known = self.known_of(batch, micro)
             scores = sequence_logps(self.model_wrapped, batch, autocast=self.scorer.autocast)
             losses, metrics = self.loss_of(scores, micro, known)

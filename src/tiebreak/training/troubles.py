@@ -26,7 +26,7 @@ def does_not_fit(examples: Sequence[Example]) -> RunError:
     return RunError(
         f"Memory does not suffice for a single example of {longest.group.tokens} tokens.",
         where=f"row {longest.group.row} of the training data",
-        fix="lower data.max_length, train a smaller model, or set train.precision=bf16",
+        fix="set train.gradient_checkpointing=true, lower data.max_length, or set train.precision=bf16",
     )
 
 

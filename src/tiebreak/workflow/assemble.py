@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from transformers import EarlyStoppingCallback, PreTrainedModel, TrainerCallback, TrainingArguments
+from transformers.pytorch_utils import Conv1D
 
 from tiebreak.engine.allocator import keep_memory
 from tiebreak.engine.budget import token_budget
+from tiebreak.engine.microbatch import Path
 from tiebreak.engine.reference import ReferenceCache, fingerprint_weights, reference_scores
-from tiebreak.engine.score import Scorer, Scores
+from tiebreak.engine.score import SCORING_TOKENS, Scorer, Scores
 from tiebreak.engine.selfcheck import SelfCheck, look_back_windows, self_check
 from tiebreak.errors import InputError
 from tiebreak.recipe import Recipe
@@ -47,9 +50,6 @@ from tiebreak.workflow.prepare import (
 )
 from tiebreak.workflow.session import Timings, check_unchanged
 from tiebreak.workflow.talk import Talk
-
-# Tokens of a micro-batch of the reference: fixed for each kind of device, so that cached scores can be shared.
-_REFERENCE_TOKENS = {"cpu": 2048, "cuda": 16384}
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def assemble(folder: RunFolder, recipe: Recipe, talk: Talk, *, callbacks: Sequen
             arguments,
             objective=objective_of(recipe),
             beta=recipe.objective.beta,
-            reference=frozen_copy(prepared.model) if live else None,
+            reference=frozen_copy(prepared.model, prepared.precision.autocast) if live else None,
             **settings,
         )
     else:
@@ -137,10 +137,14 @@ def assemble(folder: RunFolder, recipe: Recipe, talk: Talk, *, callbacks: Sequen
     return Assembled(data, prepared, length, scorer, known_held_out, trainer)
 
 
-def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
-    """The model as it stands, for a live reference."""
+def frozen_copy(model: PreTrainedModel, arithmetic: torch.dtype | None) -> PreTrainedModel:
+    """The model as it stands, for a live reference; matrices that are only multiplied in a type are kept in it."""
     frozen = copy.deepcopy(model)
     frozen.requires_grad_(False)
+    table = frozen.get_input_embeddings().weight
+    for module in frozen.modules():
+        if isinstance(module, torch.nn.Linear | Conv1D) and arithmetic is not None and module.weight is not table:
+            module.weight = torch.nn.Parameter(module.weight.to(arithmetic), requires_grad=False)
     return frozen
 
 
@@ -207,22 +211,38 @@ def _scorer(folder: RunFolder, recipe: Recipe, prepared: PreparedModel, data: Pr
         raise InputError(
             f"This model cannot take tree batches: {check.reason}.", where="train.path", fix="set train.path=auto"
         )
-    setting = recipe.train.tokens_per_microbatch
-    budget = recorded.get("tokens_per_microbatch") or (
-        setting if isinstance(setting, int) else token_budget(prepared.model)
-    )
-    folder.record(self_check=check.to_json(), tokens_per_microbatch=budget)
+    scorer = Scorer(check.path, autocast, _tokens_per_microbatch(folder, recipe, prepared, data, check.path))
+    folder.record(self_check=check.to_json(), tokens_per_microbatch=scorer.budget)
     talk.say(
         f"model   {recipe.model.name}: {prepared.model.num_parameters():,} parameters on {prepared.device}, "
         f"{prepared.precision.name} ({prepared.precision.reason})"
     )
-    talk.say(f"        {check.reason}; {budget:,} tokens a micro-batch")
-    return Scorer(check.path, autocast, int(budget))
+    talk.say(f"        {check.reason}; {scorer.budget:,} tokens a micro-batch")
+    return scorer
+
+
+def _tokens_per_microbatch(
+    folder: RunFolder, recipe: Recipe, prepared: PreparedModel, data: PreparedData, path: Path
+) -> int:
+    """What the recipe fixes, what an earlier session found, or what fits."""
+    setting, recorded = recipe.train.tokens_per_microbatch, folder.manifest()
+    if "tokens_per_microbatch" in recorded:
+        return int(recorded["tokens_per_microbatch"])
+    if isinstance(setting, int):
+        return setting
+    found = token_budget(
+        prepared.model,
+        data.train,
+        Scorer(path, prepared.precision.autocast),
+        live_reference=recipe.train.reference == "live",
+    )
+    folder.record(budget=found.to_json())
+    return found.tokens
 
 
 def _reference(prepared: PreparedModel, groups: Groups, scorer: Scorer, fingerprint: str, talk: Talk) -> Scores:
     """The reference's log-probs; the reference is the model as it was loaded."""
-    fixed = replace(scorer, budget=_REFERENCE_TOKENS.get(prepared.device.type, 2048))
+    fixed = replace(scorer, budget=SCORING_TOKENS.get(prepared.device.type, 2048))
     with talk.progress("reference", len(groups)) as update:
         scores, found = reference_scores(
             prepared.model,

@@ -9,8 +9,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from tiebreak.data.preference import messages_from
-from tiebreak.engine.budget import token_budget
-from tiebreak.engine.score import Scorer, Scores, score_groups
+from tiebreak.engine.score import SCORING_TOKENS, Scorer, Scores, score_groups
 from tiebreak.engine.selfcheck import look_back_windows, self_check
 from tiebreak.errors import InputError
 from tiebreak.evaluate.generate import Sampling, answer_all
@@ -174,7 +173,7 @@ def _same_words(data: PreparedData, reference: ModelSection) -> None:
 def _scorer(model: PreTrainedModel, data: PreparedData, autocast: Any) -> Scorer:
     windows = look_back_windows(model.config.get_text_config())
     check = self_check(model, data.train, autocast=autocast, windows=windows)
-    return Scorer(check.path, autocast, token_budget(model))
+    return Scorer(check.path, autocast, SCORING_TOKENS.get(model.device.type, 2048))
 
 
 def _scores(model: PreTrainedModel, data: PreparedData, scorer: Scorer, talk: Talk, title: str) -> Scores:

@@ -14,6 +14,7 @@ from tiebreak.data.load import LoadedPreferences
 from tiebreak.data.render import Template, choose_template
 from tiebreak.data.select import Selection
 from tiebreak.data.tokenize import Limits, Tokenized, tokenize_demonstrations, tokenize_preferences
+from tiebreak.engine.checkpointing import checkpoint_layers
 from tiebreak.errors import InputError
 from tiebreak.models.load import load_config, load_model, load_tokenizer
 from tiebreak.models.precision import Precision, choose_device, choose_precision
@@ -142,6 +143,8 @@ def prepare_model(recipe: Recipe) -> PreparedModel:
     model = load_model(
         section.name, revision=section.revision, dtype=dtype, trust_remote_code=section.trust_remote_code
     )
+    if recipe.train.gradient_checkpointing:
+        checkpoint_layers(model)
     device = choose_device()
     moved: Any = model.to(device)  # type: ignore[arg-type]
     return PreparedModel(moved, device, choose_precision(recipe.train.precision, device, moved.num_parameters()))
