@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import PreTrainedTokenizerBase
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from tests.data.files import load, write
 from tests.training.small import word_tokenizer
 from tiebreak.bundled import base_model_path
+from tiebreak.data import render
 from tiebreak.data.preference import Message, Preference
 from tiebreak.data.render import choose_template, ending_text, prompt_text
-from tiebreak.data.tokenize import Limits, encode_prompts, is_separable, tokenize_preferences
+from tiebreak.data.tokenize import Limits, _column_of_ids, encode_prompts, is_separable, tokenize_preferences
 from tiebreak.errors import InputError
+from tiebreak.files import cache_folder
 from tiebreak.models.load import load_tokenizer
 
 USER = (Message("user", "t10 t11"),)
@@ -140,3 +146,128 @@ def test_a_conversation_that_the_template_refuses_is_left_out_by_name(
 def test_an_ending_may_speak_of_the_end_of_the_sequence(chat_tokenizer: PreTrainedTokenizerBase) -> None:
     said = f"the token {chat_tokenizer.eos_token} ends a turn"
     assert ending_text(USER, said, chat_tokenizer, "chat") == said
+
+
+def _marked_tokenizer() -> PreTrainedTokenizerFast:
+    """Begins and ends every text with a mark, cuts long ones and pads short ones, unless it is told not to."""
+    words = {"<s>": 0, "</s>": 1, "<unk>": 2, "\u2581": 3, "a": 4, "b": 5}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Metaspace(), pre_tokenizers.Split("\u2581", "isolated")]
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
+    )
+    tokenizer.enable_truncation(3)
+    tokenizer.enable_padding()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+
+
+def test_ids_are_those_of_calling_the_tokenizer(chat_tokenizer: PreTrainedTokenizerBase) -> None:
+    for tokenizer in (word_tokenizer(), _marked_tokenizer(), chat_tokenizer):
+        texts = ["t3 t4", "a b", "a b a b a b <s> a", "", " \n"]
+        found = encode_prompts(tokenizer, texts, "chat")
+        again = encode_prompts(_Called(tokenizer), texts, "chat")  # type: ignore[arg-type]
+        assert found == again == tokenizer(texts, add_special_tokens=False)["input_ids"]
+
+
+class _Called:
+    """A tokenizer of which nothing is known but that it can be called."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokenizer = tokenizer
+
+    def __call__(self, *texts: Any, **settings: Any) -> Any:
+        return self.tokenizer(*texts, **settings)
+
+
+def test_a_tokenizer_that_marks_texts_gives_prompt_and_ending_as_one() -> None:
+    found = tokenize_preferences(_dataset(Preference(USER, "a b", "b")), _marked_tokenizer(), template="transcript")
+    row = found.dataset[0]
+    assert row["prompt_ids"][0] == 0
+    assert row["prompt_ids"].count(0) == 1
+    assert row["chosen_ids"] == [3, 4, 3, 5, 1]
+    assert row["rejected_ids"] == [3, 5, 1]
+
+
+def _many(count: int) -> list[Preference]:
+    return [Preference((Message("user", f"t{3 + i % 50}"),), f"t{3 + i % 7} " * (i % 5), "t7") for i in range(count)]
+
+
+def test_ids_do_not_depend_on_how_rows_are_cut_into_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _tokenized(*_many(97), total=7)
+    monkeypatch.setattr(render, "_BYTES_A_PART", 100)
+    done: list[int] = []
+    again = tokenize_preferences(
+        _dataset(*_many(97)), word_tokenizer(), template="transcript", limits=Limits(total=7), progress=done.append
+    )
+    assert again.dataset[:] == whole.dataset[:]
+    assert again.counts == whole.counts
+    assert whole.counts["too long"] > 0
+    assert len(done) > 10
+    assert done == sorted(done)
+    assert done[-1] == 97
+
+
+@pytest.mark.parametrize("rows", [range(10, 30), [1, 4, 5, 90], [7, 3, 96, 0], [], range(97)])
+def test_ids_of_a_selection_are_those_of_its_rows_in_its_order(rows: Any, tmp_path: Path) -> None:
+    path = write(tmp_path / "pairs.jsonl", [row.to_row() for row in _many(97)])
+    for dataset in (_dataset(*_many(97)), load(path, schema="tiebreak").dataset):
+        whole = tokenize_preferences(dataset, word_tokenizer(), template="transcript").dataset
+        some = tokenize_preferences(dataset.select(rows), word_tokenizer(), template="transcript").dataset
+        assert some["row"][:] == list(range(len(rows)))
+        assert some.remove_columns("row")[:] == whole.select(rows).remove_columns("row")[:]
+
+
+def test_ids_that_are_kept_are_found_again_with_their_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ids(key: str | None) -> Any:
+        rows = _dataset(*_many(30), Preference(USER, "t5 " * 20, "t7"))
+        return tokenize_preferences(
+            rows, word_tokenizer(), template="transcript", limits=Limits(total=7), key=key, progress=done.append
+        )
+
+    done: list[int] = []
+    first = ids("kept")
+    assert done
+    done.clear()
+    again, other = ids("kept"), ids(None)
+    assert again.dataset._fingerprint == first.dataset._fingerprint
+    assert len(done) == 1  # of the one that is not kept
+    assert first.dataset[:] == again.dataset[:] == other.dataset[:]
+    assert first.counts == again.counts == other.counts
+    assert first.counts["too long"] > 0
+
+
+def test_ids_that_were_not_written_to_the_end_are_not_kept() -> None:
+    def stop(done: int) -> None:
+        raise KeyboardInterrupt
+
+    rows = _dataset(*_many(10))
+    with pytest.raises(KeyboardInterrupt):
+        tokenize_preferences(rows, word_tokenizer(), template="transcript", key="stopped", progress=stop)
+    folder = cache_folder() / "tokens"
+    assert not list(folder.glob(".*.draft"))
+    done: list[int] = []
+    found = tokenize_preferences(rows, word_tokenizer(), template="transcript", key="stopped", progress=done.append)
+    assert done == [10]
+    assert len(found.dataset) == 10
+
+
+def test_a_prompt_is_rendered_once_for_all_its_endings(
+    chat_tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[bool] = []
+    apply = render._apply
+
+    def counted(*args: Any, add_generation_prompt: bool) -> str:
+        calls.append(add_generation_prompt)
+        return apply(*args, add_generation_prompt=add_generation_prompt)
+
+    monkeypatch.setattr(render, "_apply", counted)
+    tokenize_preferences(_dataset(Preference(TURNS, "yes", "no")), chat_tokenizer, template="chat")
+    assert sorted(calls) == [False, False, True]
+
+
+def test_a_column_of_ids_is_what_arrow_makes_of_lists() -> None:
+    for rows in ([[1, 2], [], [50256]], [], [[]]):
+        assert _column_of_ids(rows).equals(pa.array(rows, pa.list_(pa.int32())))

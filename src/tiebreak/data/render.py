@@ -1,24 +1,53 @@
 """How a conversation becomes text: through the model's chat template, or as Human/Assistant turns.
 
 Knows tokenizers only by their chat template and special tokens; makes text, never token ids.
+Rows come and go in parts, so that a large data set needs no more memory than a small one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from tiebreak.data.preference import Message
+import numpy as np
+
+from tiebreak.data.batches import batches
+from tiebreak.data.preference import Message, Role
 from tiebreak.errors import InputError
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
 Template = Literal["chat", "transcript"]
 
+# Text of a part: enough for a tokenizer to share out among the cores, and a few megabytes as ids.
+_BYTES_A_PART = 256 << 10
+
 # The turns of Anthropic/hh-rlhf, which models without a chat template were tuned on.
 _SPEAKER = {"user": "\n\nHuman: ", "assistant": "\n\nAssistant: ", "system": ""}
 _CUE = "\n\nAssistant:"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedRows:
+    """A part of the rows of a data set as text; all lists are alike in length.
+
+    Attributes:
+        rows: index of each in the data set; weights: of each in the loss.
+        turns, prompts: the conversation so far, and its text.
+        endings: texts of each ending.
+        refused: rows beside these whose turns the chat template refuses.
+    """
+
+    rows: list[int]
+    weights: list[float]
+    turns: list[tuple[Message, ...]]
+    prompts: list[str]
+    endings: tuple[list[str], ...]
+    refused: int
 
 
 def choose_template(tokenizer: PreTrainedTokenizerBase, setting: str = "auto") -> Template:
@@ -61,9 +90,15 @@ def ending_text(prompt: Sequence[Message], ending: str, tokenizer: PreTrainedTok
     Templates may add text around an answer (a trailing line break, a role's closing mark); what stands between the
     prompt and the end-of-sequence token is the ending, so that training sees exactly what generation produces.
     """
+    return ending_after(prompt_text(prompt, tokenizer, template), prompt, ending, tokenizer, template)
+
+
+def ending_after(
+    before: str, prompt: Sequence[Message], ending: str, tokenizer: PreTrainedTokenizerBase, template: Template
+) -> str:
+    """As `ending_text`, given the text of the prompt, so that a prompt of many endings is rendered once."""
     if template == "transcript":
         return " " + ending
-    before = _apply(tokenizer, prompt, add_generation_prompt=True)
     whole = _apply(tokenizer, [*prompt, Message("assistant", ending)], add_generation_prompt=False)
     if not whole.startswith(before):  # the template rewrites earlier turns: the ending stands as it is
         return ending
@@ -89,3 +124,74 @@ def _apply(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], *, a
             fix="use data.template=transcript, or data without those turns",
         ) from None
     return str(text)
+
+
+def render_rows(
+    dataset: Dataset, endings: Sequence[str], tokenizer: PreTrainedTokenizerBase, template: Template
+) -> Iterator[RenderedRows]:
+    """The rows of a data set as text, in order, in parts of bounded size.
+
+    Args:
+        dataset: canonical rows.
+        endings: names of the columns of endings.
+        tokenizer: the model's tokenizer.
+        template: the form of the conversations.
+    """
+    start = 0
+    for table in _parts(dataset, ("prompt", *endings, "weight")):
+        conversations = _conversations(table.column("prompt").combine_chunks())
+        prompts = [_prompt_or_none(turns, tokenizer, template) for turns in conversations]
+        said = [table.column(name).to_pylist() for name in endings]
+        weights = table.column("weight").to_pylist()
+        kept = [(i, text) for i, text in enumerate(prompts) if text is not None]
+        yield RenderedRows(
+            rows=[start + i for i, _ in kept],
+            weights=[weights[i] for i, _ in kept],
+            turns=[conversations[i] for i, _ in kept],
+            prompts=[text for _, text in kept],
+            endings=tuple(
+                [ending_after(text, conversations[i], column[i], tokenizer, template) for i, text in kept]
+                for column in said
+            ),
+            refused=len(prompts) - len(kept),
+        )
+        start += table.num_rows
+
+
+def _prompt_or_none(turns: tuple[Message, ...], tokenizer: PreTrainedTokenizerBase, template: Template) -> str | None:
+    """A template may refuse a conversation (a system turn, one speaker twice): that row is left out."""
+    try:
+        return prompt_text(turns, tokenizer, template)
+    except InputError:
+        return None
+
+
+def _conversations(column: Any) -> list[tuple[Message, ...]]:
+    """The turns of each row of a list column of `role` and `content`."""
+    turns = column.flatten()
+    roles, contents = turns.field("role").to_pylist(), turns.field("content").to_pylist()
+    messages = [Message(cast(Role, role), content) for role, content in zip(roles, contents, strict=True)]
+    ends = (column.offsets.to_numpy() - column.offsets[0].as_py()).tolist()
+    return [tuple(messages[start:end]) for start, end in pairwise(ends)]
+
+
+def _parts(dataset: Dataset, columns: tuple[str, ...]) -> Iterator[Any]:
+    """The rows in order, as small `pyarrow.Table`s."""
+    for table in _blocks(dataset, columns):
+        step = max(1, table.num_rows * _BYTES_A_PART // max(table.nbytes, 1))
+        for start in range(0, table.num_rows, step):
+            yield table.slice(start, step)
+
+
+def _blocks(dataset: Dataset, columns: tuple[str, ...]) -> Iterator[Any]:
+    """As `batches`, and so too for a selection that keeps the order: one pass over the file, whose pages are left."""
+    rows = None if dataset._indices is None else dataset._indices.column(0).to_numpy()
+    if rows is None or bool((rows[1:] < rows[:-1]).any()):
+        yield from batches(dataset, columns)
+        return
+    start = 0
+    for table in batches(dataset.__class__(dataset.data, fingerprint="all"), columns):
+        first, last = np.searchsorted(rows, [start, start + table.num_rows])
+        if first < last:
+            yield table.take(rows[first:last] - start)
+        start += table.num_rows

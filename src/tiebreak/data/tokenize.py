@@ -3,32 +3,41 @@
 An ending is tokenized on its own because that is what generation continues from: the ids of the prompt are fixed
 before the first token of the answer is drawn. Tokenizers for which the two do not add up (those that mark the start
 of every text) are found out by a probe and given prompt and ending together.
+
+Rows go by in parts of bounded size, and no part waits for another: while the tokenizer, which needs no interpreter,
+works on one, the next is read and rendered and the one before is written.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from tiebreak.data.batches import batches
-from tiebreak.data.preference import Message, messages_from
-from tiebreak.data.render import Template, ending_text, prompt_text
+import numpy as np
+
+from tiebreak.data.preference import Message
+from tiebreak.data.render import RenderedRows, Template, prompt_text, render_rows
 from tiebreak.errors import InputError
-from tiebreak.files import cache_folder
+from tiebreak.files import cache_folder, write_json
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
 TooLong = Literal["drop", "trim_prompt", "trim_completion"]
+Ids = list[int]
+# Rows as text, the ids of their prompts, and for each ending of each row.
+Encoded = tuple[RenderedRows, list[Ids], list[list[Ids]]]
 # Raise when the same rows may give other ids than before.
 EDITION = 1
-_ACCEPTED = (Message("user", "Hello"),)  # stands in for a conversation that is left out
-IGNORED_KEEP = -1  # a row that is left out, while a batch is being mapped
 
 
 @dataclass(frozen=True)
@@ -105,56 +114,49 @@ def _tokenize(
     key: str | None,
     progress: Callable[[int], None] | None,
 ) -> Tokenized:
+    import pyarrow as pa
+    from datasets.table import InMemoryTable, MemoryMappedTable
+
     if tokenizer.eos_token_id is None:
         raise InputError(
             "The tokenizer has no end-of-sequence token, so a model cannot learn where an answer ends.",
             fix="use a tokenizer with an eos_token",
         )
-    if not len(dataset):  # nothing is held out: `map` would give a data set without columns
-        nothing = dataset.from_dict({name: [] for name in _features(endings)}, features=_features(endings))
-        return Tokenized(nothing.remove_columns("note"), template)
-    encode = _Encoder(tokenizer, template, limits, endings, progress)
-    mapped = dataset.map(
-        encode,
-        batched=True,
-        batch_size=1000,
-        with_indices=True,
-        remove_columns=dataset.column_names,
-        features=_features(endings),
-        **_kept_as(key, tokenizer, template, limits, endings),
-    )
-    counts = Counter(reason for batch in batches(mapped, ("note",)) for reason in batch["note"].to_pylist() if reason)
-    kept = mapped.filter(
-        lambda rows: [row != IGNORED_KEEP for row in rows],
-        input_columns="row",
-        batched=True,
-        load_from_cache_file=False,
-        keep_in_memory=True,  # of the rows' numbers only
-        new_fingerprint=uuid.uuid4().hex,
-    )
-    return Tokenized(kept.remove_columns("note"), template, dict(counts))
 
+    def write(sink: Any) -> dict[str, int]:
+        return _Encoder(tokenizer, template, limits, endings).write(dataset, sink, progress)
 
-def _kept_as(
-    key: str | None,
-    tokenizer: PreTrainedTokenizerBase,
-    template: Template,
-    limits: Limits,
-    endings: tuple[str, ...],
-) -> dict[str, Any]:
-    """Where `Dataset.map` keeps the ids: under the hash of all they depend on, or in memory where that is not known."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    if key is None or backend is None:
-        return {"keep_in_memory": True, "load_from_cache_file": False, "new_fingerprint": uuid.uuid4().hex}
+    if key is None or backend is None:  # not all that the ids depend on is known
+        memory = pa.BufferOutputStream()
+        counts = write(memory)
+        rows = InMemoryTable.from_buffer(memory.getvalue())
+        return Tokenized(dataset.__class__(rows, fingerprint=uuid.uuid4().hex), template, counts)
     known = (EDITION, key, endings, template, str(limits), tokenizer.chat_template, tokenizer.eos_token)
     digest = hashlib.sha256(f"{known}|{backend.to_str()}".encode()).hexdigest()[:40]
-    folder = cache_folder() / "tokens"
-    folder.mkdir(parents=True, exist_ok=True)
-    return {
-        "cache_file_name": str(folder / f"{digest}.arrow"),
-        "load_from_cache_file": True,
-        "new_fingerprint": digest,
-    }
+    path, counts = _kept(digest, write)
+    rows = MemoryMappedTable.from_file(str(path))
+    return Tokenized(dataset.__class__(rows, fingerprint=digest), template, counts)
+
+
+def _kept(digest: str, write: Callable[[Any], dict[str, int]]) -> tuple[Path, dict[str, int]]:
+    """The file of ids of that name and the counts beside it, written if they are not there."""
+    import pyarrow as pa
+
+    path = cache_folder() / "tokens" / f"{digest}.ids.arrow"
+    beside = path.with_suffix(".json")
+    if not (path.is_file() and beside.is_file()):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{uuid.uuid4().hex}.draft")
+        try:
+            with pa.OSFile(str(draft), "wb") as sink:
+                told = write(sink)
+            write_json(beside, told)  # before the rows: who finds those finds both
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    counts: dict[str, int] = json.loads(beside.read_text(encoding="utf-8"))
+    return path, counts
 
 
 def _features(endings: Sequence[str]) -> Any:
@@ -163,86 +165,76 @@ def _features(endings: Sequence[str]) -> Any:
     ids = List(Value("int32"))
     columns: dict[str, Any] = {"prompt_ids": ids}
     columns |= {f"{ending}_ids": ids for ending in endings}
-    return Features({**columns, "weight": Value("float64"), "row": Value("int64"), "note": Value("string")})
+    return Features({**columns, "weight": Value("float64"), "row": Value("int64")})
 
 
 class _Encoder:
-    """The function that `Dataset.map` calls with a batch of canonical rows."""
+    """From rows of text to rows of ids."""
 
     def __init__(
-        self,
-        tokenizer: PreTrainedTokenizerBase,
-        template: Template,
-        limits: Limits,
-        endings: tuple[str, ...],
-        progress: Callable[[int], None] | None,
+        self, tokenizer: PreTrainedTokenizerBase, template: Template, limits: Limits, endings: tuple[str, ...]
     ) -> None:
         self.tokenizer = tokenizer
         self.template = template
         self.limits = limits
-        self.endings = endings
-        self.progress = progress
+        self.names = endings
         self.separable = is_separable(tokenizer)
+        self.schema = _features(endings).arrow_schema
 
-    def __call__(self, batch: Mapping[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
-        conversations = [messages_from(turns) for turns in batch["prompt"]]
-        # A template may refuse a conversation (a system turn, one speaker twice): that row is left out, by name.
-        refused = {i for i, turns in enumerate(conversations) if not self._renders(turns)}
-        if refused:
-            conversations = [_ACCEPTED if i in refused else turns for i, turns in enumerate(conversations)]
-        prompts = [prompt_text(turns, self.tokenizer, self.template) for turns in conversations]
-        prompt_ids = self._ids(prompts, start=True)
-        ending_ids = [self._ending_ids(conversations, prompts, prompt_ids, batch[name]) for name in self.endings]
-        out: dict[str, list[Any]] = {"prompt_ids": [], "weight": list(batch["weight"]), "row": [], "note": []}
-        out |= {f"{name}_ids": [] for name in self.endings}
-        for i, index in enumerate(indices):
-            fitted, note = self._fit(conversations[i], prompt_ids[i], [ids[i] for ids in ending_ids])
-            if i in refused:
-                fitted, note = None, "the chat template refuses its turns"
-            keep = fitted is not None
-            prompt, ends = fitted or ([], [[] for _ in self.endings])
-            out["prompt_ids"].append(prompt)
-            for name, ids in zip(self.endings, ends, strict=True):
-                out[f"{name}_ids"].append(ids)
-            out["row"].append(index if keep else IGNORED_KEEP)
-            out["note"].append(note)
-        if self.progress is not None:
-            self.progress(indices[-1] + 1)
-        return out
+    def write(self, dataset: Dataset, sink: Any, progress: Callable[[int], None] | None) -> dict[str, int]:
+        """Write the ids of a data set as an Arrow stream, and count the rows left out or cut, by reason."""
+        import pyarrow as pa
 
-    def _renders(self, turns: tuple[Message, ...]) -> bool:
-        try:
-            prompt_text(turns, self.tokenizer, self.template)
-        except InputError:
-            return False
-        return True
+        counts: Counter[str] = Counter()
+        done = 0
+        with pa.ipc.new_stream(sink, self.schema) as stream, ThreadPoolExecutor(1) as pool:
+            texts = render_rows(dataset, self.names, self.tokenizer, self.template)
+            for part, prompts, ids in _ahead(pool, self._encode, texts):
+                stream.write_batch(self._fitted(part, prompts, ids, counts))
+                done += len(part.rows) + part.refused
+                if progress is not None:
+                    progress(done)
+        return dict(counts)
 
-    def _ids(self, texts: list[str], *, start: bool) -> list[list[int]]:
-        return encode_prompts(self.tokenizer, texts, self.template) if start else _encode(self.tokenizer, texts)
+    def _encode(self, part: RenderedRows) -> Encoded:
+        """The ids of a part's texts, in as few calls as can be: the tokenizer spreads each call over the cores."""
+        prompts = encode_prompts(self.tokenizer, part.prompts, self.template)
+        eos = int(self.tokenizer.eos_token_id)
+        endings = _encode(self.tokenizer, [text for said in part.endings for text in said])
+        if not self.separable:
+            texts = [p + t for said in part.endings for p, t in zip(part.prompts, said, strict=True)]
+            whole = encode_prompts(self.tokenizer, texts, self.template)
+            before = prompts * len(part.endings)
+            endings = [w[len(p) :] if w[: len(p)] == p else e for w, p, e in zip(whole, before, endings, strict=True)]
+        for ids in endings:
+            ids.append(eos)
+        rows = len(prompts)
+        return part, prompts, [endings[rows * k : rows * (k + 1)] for k in range(len(part.endings))]
 
-    def _ending_ids(
-        self,
-        conversations: list[tuple[Message, ...]],
-        prompts: list[str],
-        prompt_ids: list[list[int]],
-        endings: list[str],
-    ) -> list[list[int]]:
-        texts = [
-            ending_text(turns, ending, self.tokenizer, self.template)
-            for turns, ending in zip(conversations, endings, strict=True)
+    def _fitted(self, part: RenderedRows, prompts: list[Ids], ids: list[list[Ids]], counts: Counter[str]) -> Any:
+        """The rows within their limits as a `pyarrow.RecordBatch`; the others are counted."""
+        import pyarrow as pa
+
+        if part.refused:
+            counts["the chat template refuses its turns"] += part.refused
+        kept: list[tuple[Any, ...]] = []
+        columns = zip(part.rows, part.weights, part.turns, prompts, *ids, strict=True)
+        for row, weight, turns, prompt, *endings in columns:
+            fitted, note = self._fit(turns, prompt, endings)
+            if note is not None:
+                counts[note] += 1
+            if fitted is not None:
+                kept.append((fitted[0], *fitted[1], weight, row))
+        made = zip(*kept, strict=True) if kept else ([] for _ in self.schema)
+        arrays = [
+            _column_of_ids(column) if pa.types.is_list(field.type) else pa.array(column, field.type)
+            for column, field in zip(made, self.schema, strict=True)
         ]
-        eos = [int(self.tokenizer.eos_token_id)]
-        if self.separable:
-            return [ids + eos for ids in self._ids(texts, start=False)]
-        whole = self._ids([p + t for p, t in zip(prompts, texts, strict=True)], start=True)
-        apart = self._ids(texts, start=False)
-        return [
-            (w[len(p) :] if w[: len(p)] == p else a) + eos for w, p, a in zip(whole, prompt_ids, apart, strict=True)
-        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _fit(
-        self, turns: tuple[Message, ...], prompt: list[int], endings: list[list[int]]
-    ) -> tuple[tuple[list[int], list[list[int]]] | None, str | None]:
+        self, turns: tuple[Message, ...], prompt: Ids, endings: list[Ids]
+    ) -> tuple[tuple[Ids, list[Ids]] | None, str | None]:
         """The pair within its limits, or None, and what was done to it."""
         limits = self.limits
         longest = max(map(len, endings))
@@ -264,17 +256,41 @@ class _Encoder:
                 return None, "equal after trimming"
         return None, "too long"
 
-    def _drop_turns(self, turns: tuple[Message, ...], room: int) -> list[int] | None:
+    def _drop_turns(self, turns: tuple[Message, ...], room: int) -> Ids | None:
         """The prompt without its oldest turns, keeping a system turn and the last turn, within `room` tokens."""
         system = turns[:1] if turns and turns[0].role == "system" else ()
         rest = turns[len(system) :]
         for start in range(1, len(rest)):
             if rest[start].role != "user":
                 continue
-            ids = self._ids([prompt_text((*system, *rest[start:]), self.tokenizer, self.template)], start=True)[0]
+            text = prompt_text((*system, *rest[start:]), self.tokenizer, self.template)
+            ids = encode_prompts(self.tokenizer, [text], self.template)[0]
             if len(ids) <= room:
                 return ids
         return None
+
+
+def _column_of_ids(rows: Sequence[Ids]) -> Any:
+    """As `pyarrow.array` would make it of lists, without looking at each number to guess what it is."""
+    import pyarrow as pa
+
+    ends = np.cumsum([0, *map(len, rows)], dtype=np.int32)
+    ids = np.fromiter(chain.from_iterable(rows), np.int32, count=ends[-1])
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(ids))
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, work: Callable[[RenderedRows], Encoded], parts: Iterator[RenderedRows]
+) -> Iterator[Encoded]:
+    """The work on each part in order, one part ahead of whoever takes them."""
+    waiting: Future[Encoded] | None = None
+    for part in parts:
+        following = pool.submit(work, part)
+        if waiting is not None:
+            yield waiting.result()
+        waiting = following
+    if waiting is not None:
+        yield waiting.result()
 
 
 def encode_prompts(tokenizer: PreTrainedTokenizerBase, texts: list[str], template: Template) -> list[list[int]]:
@@ -293,9 +309,29 @@ def encode_prompts(tokenizer: PreTrainedTokenizerBase, texts: list[str], templat
     return [row[:-1] if len(row) > 1 and row[-1] == eos else row for row in ids]
 
 
-def _encode(tokenizer: PreTrainedTokenizerBase, texts: list[str], *, special: bool = False) -> list[list[int]]:
-    ids: list[list[int]] = tokenizer(texts, add_special_tokens=special, return_attention_mask=False)["input_ids"]
-    return ids
+def _encode(tokenizer: PreTrainedTokenizerBase, texts: list[str], *, special: bool = False) -> list[Ids]:
+    if not texts:
+        return []
+    if not _is_plain(tokenizer):
+        ids: list[Ids] = tokenizer(texts, add_special_tokens=special, return_attention_mask=False)["input_ids"]
+        return ids
+    # What calling the tokenizer would do, without the offsets and texts of the tokens, which nobody asks for.
+    backend = cast(Any, tokenizer).backend_tokenizer
+    if backend.truncation is not None:
+        backend.no_truncation()
+    if backend.padding is not None:
+        backend.no_padding()
+    if backend.encode_special_tokens != tokenizer.split_special_tokens:
+        backend.encode_special_tokens = tokenizer.split_special_tokens
+    return [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=special)]
+
+
+def _is_plain(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether calling the tokenizer is calling its Rust part: no model's class has changed what a call does."""
+    from transformers import PreTrainedTokenizerFast
+
+    names = ("__call__", "_encode_plus", "_convert_encoding", "backend_tokenizer")
+    return all(getattr(type(tokenizer), name, None) is getattr(PreTrainedTokenizerFast, name) for name in names)
 
 
 def is_separable(tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -36,7 +36,8 @@ class TreePlan:
     Attributes:
         branches: the flat row cut into branches, in order.
         masks: for each branch, which of its tokens may attend to which of its path and itself, shape
-            (length, depth + length), bool; None for a branch at the root, where attention is plainly causal.
+            (length, depth + length), bool; None where the path is no longer than the branch. There attention is plainly
+            causal over both, and what it says of the path again is thrown away: half of a square is no larger.
     """
 
     branches: tuple[Branch, ...]
@@ -57,7 +58,8 @@ def plan_of(batch: TreeBatch, kernel: Kernel | None = None) -> TreePlan | FlexPl
     if kernel == "flex" or (kernel is None and runs_here(device)):
         return flex_plan_of(batch)
     return TreePlan(
-        batch.branches, tuple(_causal(branch, device) if branch.path else None for branch in batch.branches)
+        batch.branches,
+        tuple(_causal(b, device) if b.depth > b.stop - b.start else None for b in batch.branches),
     )
 
 
@@ -126,16 +128,16 @@ def _attend(
     for number, (branch, mask) in enumerate(zip(tree.branches, tree.masks, strict=True)):
         if sliding_window is not None and branch.depth + lengths[number] > sliding_window:
             mask = _causal(branch, query.device, sliding_window)
-        parts.append(
-            scaled_dot_product_attention(
-                queries[number],
-                _along(branch, number, keys),
-                _along(branch, number, values),
-                attn_mask=mask,
-                is_causal=mask is None,
-                scale=scaling,
-            )
+        along = _along(branch, number, queries) if mask is None else queries[number]
+        out = scaled_dot_product_attention(
+            along,
+            _along(branch, number, keys),
+            _along(branch, number, values),
+            attn_mask=mask,
+            is_causal=mask is None,
+            scale=scaling,
         )
+        parts.append(out[:, :, -lengths[number] :])
     return torch.cat(parts, dim=2).transpose(1, 2).contiguous()
 
 

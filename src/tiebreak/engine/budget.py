@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from tiebreak.engine.checkpointing import recomputing
 from tiebreak.engine.logprobs import sequence_logps
-from tiebreak.engine.memory import free_bytes
+from tiebreak.engine.memory import does_not_fit, free_bytes, is_out_of_memory
 from tiebreak.engine.microbatch import build_batch
 from tiebreak.engine.score import Scorer
 from tiebreak.engine.sequences import ScoredGroup
@@ -26,7 +26,7 @@ from tiebreak.engine.sequences import ScoredGroup
 _ENOUGH = {"cpu": 4096, "cuda": 65536}
 _LEAST = 256
 # Tokens of the measured micro-batch, and how many groups it may take to find them.
-_TOKENS, _GROUPS = 512, 64
+_TOKENS, _GROUPS, _LARGE = 512, 64, 2048
 # Of the memory that is left, what a micro-batch may keep; the backward pass itself and other programs need some.
 _SHARE = 0.6
 
@@ -68,7 +68,12 @@ def token_budget(
         live_reference: whether a frozen copy of the model will be held beside it.
     """
     sample = _sample(groups)
-    kept, measured = kept_bytes(model, sample, scorer)
+    try:
+        kept, measured = kept_bytes(model, sample, scorer)
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise does_not_fit(sample, training=True) from error
+        raise
     each = max(1, kept // measured)
     free, reserved = free_bytes(model.device), _reserved(model, scorer, live_reference=live_reference)
     budget = _ENOUGH.get(model.device.type, _ENOUGH["cpu"])
@@ -106,10 +111,12 @@ def _reserved(model: PreTrainedModel, scorer: Scorer, *, live_reference: bool) -
 
 
 def _sample(groups: Sequence[ScoredGroup]) -> list[ScoredGroup]:
-    """The first groups, until they have enough tokens."""
+    """The shortest of the first groups, until they have enough tokens."""
     sample: list[ScoredGroup] = []
-    for i in range(min(len(groups), _GROUPS)):
-        sample.append(groups[i])
+    for group in sorted((groups[i] for i in range(min(len(groups), _GROUPS))), key=lambda group: group.tokens):
+        if sample and group.tokens > _LARGE:  # it says no more, and takes long
+            break
+        sample.append(group)
         if sum(group.tokens for group in sample) >= _TOKENS:
             break
     return sample

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 
 from tiebreak.engine.allocator import stop_keeping_memory
+from tiebreak.engine.sequences import ScoredGroup
+from tiebreak.errors import RunError
 
 _SAID = (
     "can't allocate memory",
@@ -30,6 +33,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _SAID)
+
+
+def does_not_fit(groups: Sequence[ScoredGroup], *, training: bool) -> RunError:
+    """The error for memory that does not suffice for a single group.
+
+    Args:
+        groups: what was computed when memory ran out; the longest is named.
+        training: whether gradients were wanted, which take most of the memory.
+    """
+    longest = max(groups, key=lambda group: group.tokens)
+    other = "set train.gradient_checkpointing=true" if training else "choose a smaller model"
+    return RunError(
+        f"Memory does not suffice for a single example of {longest.tokens:,} tokens.",
+        where=f"row {longest.row} of the data",
+        fix=f"lower data.max_length, set train.precision=bf16, or {other}",
+    )
 
 
 def give_back() -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from tiebreak.engine.logprobs import sequence_logps, unwrapped
-from tiebreak.engine.memory import give_back, is_out_of_memory
+from tiebreak.engine.memory import does_not_fit, give_back, is_out_of_memory
 from tiebreak.engine.microbatch import Path, build_batch, split
 from tiebreak.engine.products import keeping_copies
 from tiebreak.engine.sequences import ScoredGroup
@@ -63,13 +63,17 @@ def score_microbatch(model: torch.nn.Module, groups: Sequence[ScoredGroup], scor
         scorer: how to score.
     Returns:
         Shape (3, groups, endings): log-probs, token counts and mean logits.
+    Raises:
+        RunError: memory does not suffice for a single group.
     """
     try:
         return _score(model, groups, scorer)
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error) or len(groups) == 1:
+        if not is_out_of_memory(error):
             raise
     give_back()
+    if len(groups) == 1:
+        raise does_not_fit(groups, training=False)
     half = len(groups) // 2
     return np.concatenate([score_microbatch(model, part, scorer) for part in (groups[:half], groups[half:])], axis=1)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 import torch.utils.data
 
 from tiebreak.engine.score import Scores
@@ -15,8 +19,23 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
+class _Lists:
+    """A column of lists of integers, looked at where it lies: nothing is copied but the row that is asked for."""
+
+    def __init__(self, column: Any) -> None:
+        self.starts = [0, *accumulate(len(chunk) for chunk in column.chunks)]
+        self.chunks = [(chunk.offsets.to_numpy(), chunk.values.to_numpy()) for chunk in column.chunks]
+
+    def __getitem__(self, row: int) -> list[int]:
+        number = bisect_right(self.starts, row) - 1
+        offsets, values = self.chunks[number]
+        place = row - self.starts[number]
+        ids: list[int] = values[offsets[place] : offsets[place + 1]].tolist()
+        return ids
+
+
 class Groups(Sequence[ScoredGroup]):
-    """Tokenized rows as scored groups, read from the disk one by one.
+    """Tokenized rows as scored groups, read from the memory-mapped file one by one.
 
     Args:
         dataset: with `prompt_ids` and one column of ids for each ending.
@@ -35,6 +54,20 @@ class Groups(Sequence[ScoredGroup]):
     def __len__(self) -> int:
         return len(self.dataset)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Groups, (self.dataset, self.endings)  # without what was looked up: it would be copied
+
+    @cached_property
+    def _lists(self) -> tuple[_Lists, ...]:
+        return tuple(_Lists(self.dataset.data.column(name)) for name in ("prompt_ids", *self.columns))
+
+    @cached_property
+    def _places(self) -> Any:
+        """Where each row lies in the table, and its number; shapes (rows,)."""
+        indices = self.dataset._indices
+        places = np.arange(len(self)) if indices is None else indices.column(0).to_numpy()
+        return places, self.dataset.data.column("row").to_numpy()[places]
+
     @overload
     def __getitem__(self, index: int) -> ScoredGroup: ...
     @overload
@@ -42,8 +75,10 @@ class Groups(Sequence[ScoredGroup]):
     def __getitem__(self, index: int | slice) -> ScoredGroup | list[ScoredGroup]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        row = self.dataset[index]
-        return group_of(row["prompt_ids"], [row[column] for column in self.columns], row["row"])
+        index = range(len(self))[index]  # counts from the end, or is refused
+        places, numbers = self._places
+        prompt, *endings = (lists[int(places[index])] for lists in self._lists)
+        return group_of(prompt, endings, int(numbers[index]))
 
 
 @dataclass(frozen=True, slots=True)

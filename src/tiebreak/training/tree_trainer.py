@@ -33,7 +33,7 @@ from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
 
 from tiebreak.engine.checkpointing import recomputing
 from tiebreak.engine.logprobs import Batch, SequenceLogps, computing, sequence_logps
-from tiebreak.engine.memory import give_back, is_out_of_memory
+from tiebreak.engine.memory import does_not_fit, give_back, is_out_of_memory
 from tiebreak.engine.microbatch import build_batch, split
 from tiebreak.engine.operations import cost_of
 from tiebreak.engine.products import keeping_copies
@@ -41,7 +41,7 @@ from tiebreak.engine.score import BLOCK, Scorer
 from tiebreak.errors import RunError
 from tiebreak.files import flush_folder, move_folder
 from tiebreak.training.examples import Example, Examples, collate
-from tiebreak.training.troubles import GENTLER, does_not_fit, first_line, not_finite
+from tiebreak.training.troubles import GENTLER, first_line, not_finite
 
 logger = logging.getLogger(__name__)
 _PARTIAL = ".partial"
@@ -142,7 +142,7 @@ class TreeTrainer(Trainer):
                 too_small = len(split([e.group for e in examples], self.budget, self.scorer.path)) >= len(examples)
             self._free_memory(model)
             if too_small:
-                raise does_not_fit(examples)
+                raise does_not_fit([example.group for example in examples], training=True)
             self.budget //= 2
             self.on_smaller_budget(self.budget)
 
@@ -255,9 +255,11 @@ class TreeTrainer(Trainer):
             losses, metrics = self.loss_of(scores, micro, known)
             return {**metrics, "loss": losses.sum()}
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error) or len(micro) == 1:
+            if not is_out_of_memory(error):
                 raise
         give_back()
+        if len(micro) == 1:
+            raise does_not_fit([micro[0].group], training=False)
         half = len(micro) // 2
         first, second = self._evaluated(micro[:half]), self._evaluated(micro[half:])
         return {name: first[name] + second[name] for name in first}

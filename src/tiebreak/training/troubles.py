@@ -1,4 +1,4 @@
-"""What a training step can end in, as sentences: a loss that is not finite, an example that does not fit."""
+"""What a training step can end in, as sentences: a loss that is not finite, an error of a library."""
 
 from __future__ import annotations
 
@@ -17,16 +17,6 @@ def not_finite(losses: Sequence[float], examples: Sequence[Example], step: int) 
         f"The loss is not finite at step {step}.",
         where=f"row{'s' if len(rows) > 1 else ''} {', '.join(rows[:10])} of the training data",
         fix=GENTLER,
-    )
-
-
-def does_not_fit(examples: Sequence[Example]) -> RunError:
-    """The error for a step of which not even one example fits into memory."""
-    longest = max(examples, key=lambda example: example.group.tokens)
-    return RunError(
-        f"Memory does not suffice for a single example of {longest.group.tokens} tokens.",
-        where=f"row {longest.group.row} of the training data",
-        fix="set train.gradient_checkpointing=true, lower data.max_length, or set train.precision=bf16",
     )
 
 
