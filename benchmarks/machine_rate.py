@@ -10,7 +10,7 @@ import torch
 _SIZES = {"cpu": (1024, 2048, 3072), "cuda": (4096, 8192, 12288)}
 
 
-def matrix_rate(dtype: torch.dtype, device: str, *, seconds: float = 3.0) -> float:
+def matrix_rate(dtype: torch.dtype, device: str, *, seconds: float = 2.0) -> float:
     """The best rate of `torch.mm` on square matrices, in operations a second (a product and a sum are two).
 
     Args:

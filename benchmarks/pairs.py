@@ -28,7 +28,7 @@ def write_pairs(source: Path, model: Path, *, pairs: int, max_length: int, out: 
     Raises:
         SystemExit: the file has fewer pairs.
     """
-    _, selection = gather(DataSection(source=str(source), eval_fraction=0.0))
+    _, selection = gather(DataSection(source=str(source), eval_fraction=0.0, limit=4 * pairs + 100))
     tokenizer = AutoTokenizer.from_pretrained(model)
     fitting = tokenize_preferences(
         selection.train, tokenizer, template="transcript", limits=Limits(total=max_length)
