@@ -16,12 +16,14 @@ import torch
 from tiebreak.engine.attention import TreesUnsupported
 from tiebreak.engine.memory import is_out_of_memory
 from tiebreak.engine.microbatch import Path
+from tiebreak.engine.products import keeping_copies
 from tiebreak.engine.score import Scorer, score_microbatch
 from tiebreak.engine.sequences import ScoredGroup
 
 # Largest difference of a log-probability, a token, in nats. Wrong masks miss these by orders of magnitude.
 TOLERANCE = {None: 1e-4, torch.bfloat16: 3e-2, torch.float16: 1e-2}
-_GROUPS = 4
+# Few and short ones: the check costs every run its time.
+_GROUPS = 2
 _LOOKED_AT = 512
 
 
@@ -46,6 +48,7 @@ class SelfCheck:
         return asdict(self)
 
 
+@keeping_copies()
 def self_check(
     model: torch.nn.Module, groups: Sequence[ScoredGroup], *, autocast: torch.dtype | None, windows: Sequence[int] = ()
 ) -> SelfCheck:
@@ -92,8 +95,8 @@ def _sample(groups: Sequence[ScoredGroup], windows: Sequence[int]) -> list[Score
     """A few short groups of the data, and for each window the shortest that is longer."""
     looked_at = [groups[i] for i in range(min(len(groups), _LOOKED_AT))]
     looked_at.sort(key=lambda group: group.tokens)
-    middle = max(0, len(looked_at) // 4 - _GROUPS // 2)  # not the very shortest, whose prompts may be a token or two
-    sample = looked_at[middle : middle + _GROUPS]
+    begin = len(looked_at) // 16  # not the very shortest, whose prompts may be a token or two
+    sample = looked_at[begin : begin + _GROUPS]
     for window in windows:
         if all(group.longest <= window for group in sample):
             sample += [group for group in looked_at if group.longest > window][:1]
