@@ -7,11 +7,12 @@ Knows nothing of models or data: reading a recipe loads neither torch nor a file
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tiebreak.errors import InputError
 
@@ -45,6 +46,28 @@ def _every(value: object) -> object:
 Every = Annotated[Literal["epoch"] | int | float, BeforeValidator(_every)]
 
 
+class AdapterSection(Section):
+    """A small set of weights that is trained beside the frozen model."""
+
+    kind: Literal["lora", "dora", "rslora"] = Field(
+        "lora", description="Low-rank adapters: plain, with magnitudes apart, or scaled by the root of the rank."
+    )
+    rank: int = Field(16, ge=1, description="Rank of the two factors.")
+    alpha: float = Field(32.0, gt=0, description="Scale of the product, before it is divided by the rank or its root.")
+    targets: Literal["auto"] | tuple[str, ...] = Field(
+        "auto", description="Names of the layers that get one; auto is every linear layer of the blocks."
+    )
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _one_name(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) and value != "auto" else value
+
+
+def _name_shorthand(key: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
+
+
 class ModelSection(Section):
     """Which model is trained, and how its weights are held."""
 
@@ -54,6 +77,18 @@ class ModelSection(Section):
         "auto", description="Type of the trained weights; auto is float32, rounded only in the arithmetic."
     )
     trust_remote_code: bool = Field(False, description="Run Python code that a Hub model brings along.")
+    adapter: Annotated[AdapterSection, _name_shorthand("kind")] | None = Field(
+        None, description="Train an adapter and leave the model as it is: lora, dora, rslora, or a mapping."
+    )
+    quantize: Literal["nf4", "int8"] | None = Field(
+        None, description="Hold the frozen weights in 4 or 8 bits; needs an adapter and the extra 'quant'."
+    )
+
+    @model_validator(mode="after")
+    def _trainable(self) -> Self:
+        if self.quantize is not None and self.adapter is None:
+            raise ValueError("quantized weights cannot be trained; add an adapter: model.adapter=lora")
+        return self
 
 
 class DataSection(Section):
@@ -92,11 +127,36 @@ class DataSection(Section):
 
 
 class ObjectiveSection(Section):
-    """The loss: its name in the registry and its settings."""
+    """The loss: its name in the registry, its settings, and what is added to it."""
 
-    name: str = Field("sigmoid", description="A name from the registry of objectives.")
-    beta: float = Field(0.1, gt=0, description="Strength of the pull towards the reference, per nat.")
-    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="Assumed share of flipped labels (conservative DPO).")
+    name: str = Field("sigmoid", description="A name from the registry: see `tiebreak recipes objectives`.")
+    weight: float = Field(1.0, gt=0, description="Factor of this objective, where others are added.")
+    add: dict[str, float | dict[str, float | str]] = Field(
+        default_factory=dict,
+        description="More objectives and their weights, {nll: 0.2}, or with settings, {ipo: {weight: 0.5, beta: 1}}.",
+    )
+    weighting: Literal["none", "wpo"] = Field(
+        "none", description="Weight of a pair: all alike, or by how likely the policy itself finds it (WPO)."
+    )
+    length_alpha: float = Field(
+        1.0, ge=0, le=1, description="Weight of the tokens by which an ending is longer than the other (LD-DPO)."
+    )
+    # Settings of single objectives; null is the objective's own default.
+    beta: float | None = Field(None, gt=0, description="Strength of the pull towards the reference, per nat.")
+    label_smoothing: float | None = Field(None, ge=0, lt=0.5, description="Assumed share of flipped labels.")
+    divergence: Literal["reverse_kl", "forward_kl", "js", "alpha"] | None = Field(
+        None, description="What measures the distance from the reference."
+    )
+    divergence_alpha: float | None = Field(None, gt=0, lt=1, description="Order of the alpha divergence.")
+    gamma: float | None = Field(None, ge=0, description="Margin that rewards should differ by (simpo).")
+    delta: float | None = Field(None, gt=0, description="Margin that log-probs should differ by, in nats (slic_hf).")
+    tau: float | None = Field(None, gt=0, description="Temperature of the blend of losses (discopop).")
+    positive_penalty: float | None = Field(
+        None, ge=0, description="Weight of the loss of likelihood of the chosen ending (dpop)."
+    )
+    nll_weight: float | None = Field(None, ge=0, description="Weight of the supervised term (orpo, cpo, slic_hf).")
+    desirable_weight: float | None = Field(None, gt=0, description="Weight of good endings (kto).")
+    undesirable_weight: float | None = Field(None, gt=0, description="Weight of bad endings (kto).")
 
 
 class TrainSection(Section):
@@ -126,6 +186,11 @@ class TrainSection(Section):
         "cached",
         description="Reference log-probs: computed once and kept, or by a second model in memory at each step.",
     )
+    reference_update: Literal["soft", "hard"] | None = Field(
+        None, description="Let a live reference follow the policy (TR-DPO): mixed in, or copied; null is never."
+    )
+    reference_update_every: int = Field(512, ge=1, description="Steps between two updates of the reference.")
+    reference_mix: float = Field(0.6, gt=0, le=1, description="Share of the policy in a soft update.")
     gradient_checkpointing: bool = Field(
         False, description="Keep only the layers' inputs and compute the rest again: less memory, a third more time."
     )
@@ -153,6 +218,11 @@ class TrainSection(Section):
             raise ValueError("adam_betas must each be at least 0 and below 1")
         if self.early_stopping is not None and self.keep_best is None:
             raise ValueError("early_stopping needs keep_best: the metric that it watches")
+        if self.reference_update is not None and self.reference == "cached":
+            raise ValueError(
+                "reference_update changes the reference as the run goes, and log-probs that were computed before it "
+                "would be those of another model; set train.reference=live"
+            )
         return self
 
 
@@ -169,18 +239,24 @@ class EvaluateSection(Section):
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampling.")
 
 
-def _name_shorthand(key: str) -> BeforeValidator:
-    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Tracker = Literal["wandb", "trackio", "tensorboard", "mlflow"]
 
 
 class Recipe(Section):
-    """A whole run: model, data, objective, training and evaluation."""
+    """A whole run: model, data, objective, training, evaluation and trackers."""
 
     model: Annotated[ModelSection, _name_shorthand("name")] = Field(default_factory=lambda: ModelSection())
     data: Annotated[DataSection, _name_shorthand("source")] = Field(default_factory=lambda: DataSection())
     objective: Annotated[ObjectiveSection, _name_shorthand("name")] = Field(default_factory=lambda: ObjectiveSection())
     train: TrainSection = Field(default_factory=lambda: TrainSection())
     evaluate: EvaluateSection = Field(default_factory=lambda: EvaluateSection())
+    track: Annotated[tuple[Tracker, ...], BeforeValidator(_listed)] = Field(
+        (), description="Trackers that the run is shown in: wandb, trackio, tensorboard, mlflow."
+    )
 
     def to_yaml(self) -> str:
         """The recipe as YAML, defaults included."""
@@ -194,16 +270,21 @@ class Recipe(Section):
         """
         document = self.model_dump(by_alias=True, mode="json")
         for dotted, value in settings.items():
-            section, _, key = dotted.partition(".")
-            if section not in document:
-                raise _unknown_key(dotted, section, list(document), "--set")
-            if not key:
+            path = dotted.split(".")
+            for depth, key in enumerate(path):
+                kind = _kind_at(path[:depth])
+                if kind is not None and key not in _keys_of(kind):
+                    raise _unknown_key(dotted, key, _keys_of(kind), "--set")
+            if len(path) == 1 and isinstance(document[dotted], dict):
                 raise InputError(
                     f"'{dotted}' is a section, not a key.", where="--set", fix=f"name a key: {dotted}.KEY=…"
                 )
-            if key not in document[section]:
-                raise _unknown_key(dotted, key, list(document[section]), "--set")
-            document[section][key] = value
+            place = document
+            for key in path[:-1]:
+                if not isinstance(place[key], dict):  # an adapter that is not there yet
+                    place[key] = {}
+                place = place[key]
+            place[path[-1]] = value
         return parse_recipe(document, where="the settings on the command line")
 
 
@@ -268,19 +349,34 @@ def _explain(problem: Any) -> str:
     path = [str(part) for part in problem["loc"] if part not in ("literal['auto']", "literal['epoch']", "int", "float")]
     dotted = ".".join(path).replace("schema_", "schema")
     if problem["type"] == "extra_forbidden":
-        return str(_unknown_key(dotted, path[-1], _known_keys(path[:-1]), "").what)
+        return str(_unknown_key(dotted, path[-1], _keys_of(_kind_at(path[:-1]) or Recipe), "").what)
     message = str(problem["msg"]).removeprefix("Value error, ")
+    if isinstance(problem["input"], dict):
+        return f"{dotted or 'recipe'}: {message}"
     if problem["type"].endswith("_type") or problem["type"].endswith("_parsing") or "input" in problem:
         return f"{dotted or 'recipe'}: {message} (got {problem['input']!r:.80})"
     return f"{dotted}: {message}"
 
 
-def _known_keys(path: list[str]) -> list[str]:
-    kind: type[BaseModel] = Recipe
+def _kind_at(path: Sequence[str]) -> type[BaseModel] | None:
+    """The section at a place in a recipe; None where there is a plain value or a free mapping."""
+    kind: type[BaseModel] | None = Recipe
     for part in path:
-        annotation = kind.model_fields[part].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            kind = annotation
+        if kind is None:
+            return None
+        fields = {field.alias or name: field for name, field in kind.model_fields.items()}
+        kind = _section_in(fields[part].annotation) if part in fields else None
+    return kind
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """The section among the types that a field may have."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section_in(part))), None)
+
+
+def _keys_of(kind: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in kind.model_fields.items()]
 
 
@@ -292,12 +388,16 @@ def _unknown_key(dotted: str, key: str, known: list[str], where: str) -> InputEr
 
 def described_keys() -> list[tuple[str, str, str]]:
     """Every key of a recipe, dotted, with its default as YAML and its sentence."""
-    rows = []
-    defaults = Recipe().model_dump(by_alias=True, mode="json")
-    for section, values in defaults.items():
-        kind = type(getattr(Recipe(), section))
-        for name, field in kind.model_fields.items():
-            key = field.alias or name
-            default = yaml.safe_dump(values[key], default_flow_style=True).removesuffix("\n").removesuffix("\n...")
-            rows.append((f"{section}.{key}", default, field.description or ""))
-    return rows
+    return list(_described(Recipe, ""))
+
+
+def _described(kind: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+    defaults = kind().model_dump(by_alias=True, mode="json")
+    for name, field in kind.model_fields.items():
+        key = field.alias or name
+        inner = _section_in(field.annotation)
+        if inner is None or defaults[key] is None:
+            default = yaml.safe_dump(defaults[key], default_flow_style=True).removesuffix("\n").removesuffix("\n...")
+            yield f"{prefix}{key}", default, field.description or ""
+        if inner is not None:
+            yield from _described(inner, f"{prefix}{key}.")
