@@ -1,8 +1,9 @@
-"""Log-probs of pairs, as every objective takes them, and the metrics that every preference run reports."""
+"""Log-probs of pairs, as most objectives take them, and the metrics that every preference run reports."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -33,25 +34,54 @@ class PairLogps:
         return self.rejected / self.rejected_tokens
 
 
-@torch.no_grad()
-def pair_metrics(policy: PairLogps, reference: PairLogps, *, beta: float) -> dict[str, Tensor]:
-    """The metrics that the ecosystem knows, of each pair.
+def log_ratios(policy: PairLogps, reference: PairLogps) -> tuple[Tensor, Tensor]:
+    """How much likelier the policy finds each ending than the reference does.
 
     Args:
         policy, reference: log-probs of the pairs, each field of shape (pairs,), in nats.
+    Returns:
+        Log-ratios of the chosen and of the rejected endings, in nats, each of shape (pairs,).
+    """
+    return policy.chosen - reference.chosen, policy.rejected - reference.rejected
+
+
+@torch.no_grad()
+def pair_metrics(
+    policy: PairLogps,
+    reference: PairLogps | None,
+    *,
+    beta: float,
+    reward: Literal["sum", "mean"] = "sum",
+) -> dict[str, Tensor]:
+    """The metrics that the ecosystem knows, of each pair.
+
+    Args:
+        policy, reference: log-probs of the pairs, each field of shape (pairs,), in nats; without a reference the
+            rewards are the policy's own log-probs times beta.
         beta: scale of the rewards, per nat.
+        reward: whether a reward comes from the log-prob of the whole ending or from its mean over the tokens.
     Returns:
         For each name a tensor of shape (pairs,); a margin of exactly zero is not a right answer.
-        `logps/accuracies` is the share of pairs whose chosen ending is the likelier one, reference aside.
+        `logps/chosen` and `logps/rejected` are sums always; `logps/accuracies` is the share of pairs whose chosen
+        ending is the likelier one as a whole, reference aside.
     """
-    chosen = beta * (policy.chosen - reference.chosen)
-    rejected = beta * (policy.rejected - reference.rejected)
+    chosen, rejected = _scored(policy, reward)
+    if reference is not None:
+        known_chosen, known_rejected = _scored(reference, reward)
+        chosen, rejected = chosen - known_chosen, rejected - known_rejected
+    chosen, rejected = beta * chosen, beta * rejected
     return {
         "rewards/chosen": chosen,
         "rewards/rejected": rejected,
         "rewards/accuracies": (chosen > rejected).float(),
         "rewards/margins": chosen - rejected,
-        "logps/chosen": policy.chosen,
-        "logps/rejected": policy.rejected,
+        "logps/chosen": policy.chosen.detach(),
+        "logps/rejected": policy.rejected.detach(),
         "logps/accuracies": (policy.chosen > policy.rejected).float(),
     }
+
+
+def _scored(pairs: PairLogps, reward: Literal["sum", "mean"]) -> tuple[Tensor, Tensor]:
+    if reward == "mean":
+        return pairs.mean_chosen, pairs.mean_rejected
+    return pairs.chosen, pairs.rejected

@@ -1,0 +1,51 @@
+"""Log-probs to test objectives with: drawn, or written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from tiebreak.objectives import LabelledLogps, PairLogps
+
+
+def drawn_pairs(seed: int, n: int = 16, *, grad: bool = False, spread: float = 50.0) -> PairLogps:
+    draw = torch.Generator().manual_seed(seed)
+    chosen, rejected = (-spread * torch.rand(n, generator=draw) for _ in range(2))
+    tokens = torch.randint(1, 30, (n,), generator=draw).float()
+    return PairLogps(chosen.requires_grad_(grad), rejected.requires_grad_(grad), tokens, tokens + 1)
+
+
+def nearby(pairs: PairLogps, seed: int, spread: float = 5.0) -> PairLogps:
+    """Pairs whose log-probs differ by a few nats, as a reference's do from a policy's."""
+    draw = torch.Generator().manual_seed(seed)
+    chosen, rejected = (
+        side.detach() + spread * torch.randn(side.shape, generator=draw) for side in (pairs.chosen, pairs.rejected)
+    )
+    return PairLogps(chosen, rejected, pairs.chosen_tokens, pairs.rejected_tokens)
+
+
+def pairs_of(
+    chosen: Sequence[float], rejected: Sequence[float], *, tokens: float = 1.0, grad: bool = False
+) -> PairLogps:
+    sides = [torch.tensor(list(side), requires_grad=grad) for side in (chosen, rejected)]
+    return PairLogps(*sides, torch.full((len(chosen),), tokens), torch.full((len(chosen),), tokens))
+
+
+def zeros(n: int = 1, tokens: float = 1.0) -> PairLogps:
+    return pairs_of([0.0] * n, [0.0] * n, tokens=tokens)
+
+
+def only(pairs: PairLogps, order: Tensor) -> PairLogps:
+    """The pairs at those places, in that order."""
+    return PairLogps(
+        pairs.chosen[order], pairs.rejected[order], pairs.chosen_tokens[order], pairs.rejected_tokens[order]
+    )
+
+
+def drawn_labelled(seed: int, n: int = 16, *, grad: bool = False) -> LabelledLogps:
+    draw = torch.Generator().manual_seed(seed)
+    logp, partner = (-50 * torch.rand(n, generator=draw) for _ in range(2))
+    tokens = torch.randint(1, 30, (n,), generator=draw).float()
+    return LabelledLogps(logp.requires_grad_(grad), tokens, partner, torch.arange(n) % 3 != 0)
