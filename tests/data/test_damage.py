@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.data.files import load, pairs, preferences, write
+from tiebreak.data.preference import Kind
 from tiebreak.data.problems import LeftOut, RowProblem
-from tiebreak.data.schemas import DEMONSTRATIONS, PREFERENCES, Schema, recognise
+from tiebreak.data.recognise import recognise
+from tiebreak.data.schemas import OF_KIND
 from tiebreak.errors import InputError
 
 FORMS = [
@@ -90,14 +92,12 @@ ROW = st.dictionaries(st.sampled_from(COLUMNS), VALUE, max_size=6)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(ROW, min_size=1, max_size=3), st.sampled_from([PREFERENCES, DEMONSTRATIONS]))
-def test_any_row_is_converted_or_refused_by_every_schema(
-    rows: list[dict[str, Any]], schemas: tuple[Schema, ...]
-) -> None:
+@given(st.lists(ROW, min_size=1, max_size=3), st.sampled_from(sorted(OF_KIND)))
+def test_any_row_is_converted_or_refused_by_every_schema(rows: list[dict[str, Any]], kind: Kind) -> None:
     with contextlib.suppress(InputError):
-        recognise(rows, "data.jsonl", schemas)
+        recognise(rows, "data.jsonl", kind)
     for row in rows:
-        for schema in schemas:
+        for schema in OF_KIND[kind]:
             with contextlib.suppress(RowProblem, LeftOut):
                 for made in schema.convert(row):
                     assert made.prompt[-1].role == "user"

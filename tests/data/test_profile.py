@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from tests.data.files import load, pairs, write
 from tiebreak.data.gather import split_beside
+from tiebreak.data.lengths import _edges, _histogram
 from tiebreak.data.load import load_preferences
-from tiebreak.data.profile import _edges, _histogram, profile
+from tiebreak.data.profile import profile
 from tiebreak.data.profile_html import profile_page
 
 ROWS = [

@@ -8,7 +8,8 @@ import pytest
 from tests.data.files import load, preferences, write
 from tiebreak.data.load import load_demonstrations
 from tiebreak.data.preference import Demonstration, Message, Preference
-from tiebreak.data.schemas import PREFERENCES, first_match, named
+from tiebreak.data.recognise import first_match, named
+from tiebreak.data.schemas import PREFERENCES
 from tiebreak.data.sources import SourceSpec
 from tiebreak.errors import InputError
 

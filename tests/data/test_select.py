@@ -153,7 +153,7 @@ def test_contradictions_are_those_that_counting_by_hand_finds(tmp_path: Path) ->
 def test_demonstrations_are_selected_alike(tmp_path: Path) -> None:
     rows = [{"prompt": f"p {i}", "completion": f"answer {i}"} for i in range(20)]
     path = write(tmp_path / "data.jsonl", [*rows, rows[0], {"prompt": "p", "completion": "x"}])
-    loaded, chosen = gather(DataSection(source=str(path), min_chars=2, eval_fraction=0.1), supervised=True)
+    loaded, chosen = gather(DataSection(source=str(path), min_chars=2, eval_fraction=0.1), kind="supervised")
     assert loaded.dataset.column_names == ["prompt", "completion", "id", "weight"]
     assert chosen.report.left_out == {"an ending shorter than data.min_chars": 1, "exact duplicates": 1}
     assert (chosen.report.train, chosen.report.held_out, chosen.report.contradicting) == (18, 2, 0)

@@ -17,9 +17,10 @@ from tests.data.files import load, write
 from tests.training.small import word_tokenizer
 from tiebreak.bundled import base_model_path
 from tiebreak.data import render
+from tiebreak.data.encode import column_of_ids, encode_prompts, is_separable
 from tiebreak.data.preference import Message, Preference
 from tiebreak.data.render import choose_template, ending_text, prompt_text
-from tiebreak.data.tokenize import Limits, _column_of_ids, encode_prompts, is_separable, tokenize_preferences
+from tiebreak.data.tokenize import Limits, tokenize_preferences
 from tiebreak.errors import InputError
 from tiebreak.files import cache_folder
 from tiebreak.models.load import load_tokenizer
@@ -268,6 +269,36 @@ def test_a_prompt_is_rendered_once_for_all_its_endings(
     assert sorted(calls) == [False, False, True]
 
 
-def test_a_column_of_ids_is_what_arrow_makes_of_lists() -> None:
+def test_acolumn_of_ids_is_what_arrow_makes_of_lists() -> None:
     for rows in ([[1, 2], [], [50256]], [], [[]]):
-        assert _column_of_ids(rows).equals(pa.array(rows, pa.list_(pa.int32())))
+        assert column_of_ids(rows).equals(pa.array(rows, pa.list_(pa.int32())))
+
+
+@pytest.mark.parametrize(
+    ("template", "date"),
+    [
+        (
+            "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}",
+            "26 Jul 2024",
+        ),
+        ("{%- set date_string = strftime_now('%Y-%m-%d') %}", "2024-07-26"),
+        ("{%- macro day() -%}{{ strftime_now('%A, %-d %B %y') }}{%- endmacro %}{% set date_string = day() %}", None),
+    ],
+)
+def test_a_template_that_asks_for_todays_date_is_told_the_same_one_every_day(
+    chat_tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch, template: str, date: str | None
+) -> None:
+    monkeypatch.setattr(chat_tokenizer, "chat_template", f"  {template}Today is {{{{ date_string }}}}.\n")
+    assert prompt_text(USER, chat_tokenizer, "chat").strip() == f"Today is {date or 'Friday, 26 July 24'}."
+
+
+@pytest.mark.parametrize("start", ["", "\n", "  ", " \n {% if true %}x{% endif %}\n", "{%- if true %}\nx{% endif %}"])
+def test_a_standing_calendar_changes_nothing_else_of_a_template(
+    chat_tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    template = (
+        start + "{% for message in messages %}\n{{ message.content }}\n{% endfor %}{% if strftime_now %}{% endif %}"
+    )
+    monkeypatch.setattr(chat_tokenizer, "chat_template", template)
+    as_it_is = chat_tokenizer.apply_chat_template([{"role": "user", "content": "t10 t11"}], tokenize=False)
+    assert prompt_text(USER, chat_tokenizer, "chat") == as_it_is

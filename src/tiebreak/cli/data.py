@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tiebreak.data.load import LoadedPreferences
     from tiebreak.data.sources import SourceSpec
 
-app = typer.Typer(no_args_is_help=True, help="Look at preferences, and convert them to one form.")
+app = typer.Typer(no_args_is_help=True, help="Look at preferences and other rows, and convert them to one form.")
 
 Source = Annotated[
     str, typer.Argument(help="Hub dataset id, file, folder of shards, or bundled:preferences.", show_default=False)
@@ -48,7 +48,7 @@ def inspect(
     html: Annotated[Path | None, typer.Option(help="Write the profile as one HTML page.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a source is: its format, lengths, repetitions and contradictions, and a few samples."""
+    """Show what a source is: its format, lengths, labels, repetitions and contradictions, and a few samples."""
     from tiebreak.data.profile import profile
     from tiebreak.data.sources import SourceSpec
 
@@ -98,17 +98,21 @@ def convert(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a source in the canonical form: prompt (messages), chosen, rejected, id, weight and scores."""
+    """Write a source in the canonical form: prompt (messages), chosen, rejected, id, weight and scores.
+
+    Labelled answers become prompt, completion, label; demonstrations prompt, completion.
+    """
     from tiebreak.data.convert import check_target, write_rows
     from tiebreak.data.sources import SourceSpec
 
     check_target(file, force=force)
     loaded = _load(SourceSpec(source, config, data_dir, split, revision), schema, skip_bad_rows, limit)
-    pairs = write_rows(loaded.dataset, file, force=force)
+    rows = write_rows(loaded.dataset, file, force=force)
     if as_json:
         import json
 
-        account = {"file": str(file), "pairs": pairs, "schema": loaded.recognition.schema, **loaded.report.to_json()}
+        account = {"file": str(file), "pairs": rows, "kind": loaded.kind, "schema": loaded.recognition.schema}
+        account |= loaded.report.to_json()
         typer.echo(json.dumps(account, ensure_ascii=False, indent=2))
         return
     report = loaded.report
@@ -118,19 +122,20 @@ def convert(
     for remark, tally in report.notes.items():
         typer.echo(f"noted {tally.count:,}: {remark} ({tally.named()})", err=True)
     _say_bad(loaded)
-    typer.echo(f"wrote {pairs:,} pairs to {file}")
+    noun = {"preference": "pairs", "supervised": "demonstrations", "labelled": "labelled answers"}[loaded.kind]
+    typer.echo(f"wrote {rows:,} {noun} to {file}")
 
 
 def _load(spec: SourceSpec, schema: str, skip_bad_rows: bool, limit: int | None) -> LoadedPreferences:
     import datasets
 
     from tiebreak.cli.data_progress import reading
-    from tiebreak.data.load import load_preferences
+    from tiebreak.data.load import load_as_it_is
 
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
     with reading(f"reading {spec.source}") as told:
-        return load_preferences(spec, schema=schema, skip_bad_rows=skip_bad_rows, max_rows=limit, on_progress=told)
+        return load_as_it_is(spec, schema=schema, skip_bad_rows=skip_bad_rows, max_rows=limit, on_progress=told)
 
 
 def _held_out(

@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from tiebreak.data.profile import Histogram, Profile, Sample
+    from tiebreak.data.lengths import Histogram
+    from tiebreak.data.profile import Profile, Sample
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_NAMES = {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected", "whole": "prompt+longer"}
+_STYLES = {"chosen": "green", "rejected": "red", "good": "green", "bad": "red", "completion": "green"}
 _LONGEST_TEXT = 400
 
 
@@ -34,7 +35,7 @@ def profile_view(profile: Profile) -> RenderableType:
     rows = _rows(profile)
     if rows:
         parts += [Text(), *rows]
-    parts += [part for sample in profile.samples for part in (Text(), *_sample(sample))]
+    parts += [part for sample in profile.samples for part in (Text(), *_sample(sample, profile.noun))]
     return Group(*parts)
 
 
@@ -42,19 +43,23 @@ def _facts(profile: Profile) -> Table:
     table = Table.grid(padding=(0, 2))
     facts = [
         ("rows", f"{profile.rows:,}"),
-        ("pairs", f"{profile.pairs:,}"),
+        (f"{profile.noun}s", f"{profile.pairs:,}"),
         ("distinct prompts", f"{profile.prompts:,}"),
         ("exact duplicates", f"{profile.duplicates:,}"),
-        ("equal endings", f"{profile.equal_endings:,}"),
-        ("contradicting pairs", f"{profile.contradicting:,}"),
     ]
+    if profile.kind == "preference":
+        facts.append(("equal endings", f"{profile.equal_endings:,}"))
+    facts += [(label, f"{count:,}") for label, count in (profile.labels or {}).items()]
+    if profile.kind != "supervised":
+        facts.append((f"contradicting {profile.noun}s", f"{profile.contradicting:,}"))
     if profile.longer_is_chosen is not None:
         facts.append(("longer ending is chosen", f"{profile.longer_is_chosen:.1%}"))
     if profile.over_max_length is not None:
         share = profile.over_max_length / max(1, profile.pairs)
         facts.append((f"over {profile.max_length:,} tokens", f"{profile.over_max_length:,} ({share:.1%})"))
     if profile.held_out:
-        common = f"{profile.held_out.common_prompts:,} prompts, in {profile.held_out.pairs_with_common_prompt:,} pairs"
+        rows = f"{profile.held_out.pairs_with_common_prompt:,} {profile.noun}s"
+        common = f"{profile.held_out.common_prompts:,} prompts, in {rows}"
         facts.append((f"also in {profile.held_out.source}", common))
     for name, value in facts:
         table.add_row(Text(name), Text(value, style="bold"))
@@ -70,7 +75,12 @@ def _lengths(profile: Profile) -> Table:
     table.add_column("", no_wrap=True)
     for name, each in profile.lengths.items():
         five = (each.minimum, each.lower_quartile, each.median, each.upper_quartile, each.maximum)
-        table.add_row(_NAMES[name], *(f"{value:,.0f}" for value in five), f"{each.mean:,.1f}", _bars(each.histogram))
+        table.add_row(
+            "prompt+longer" if name == "whole" else name,
+            *(f"{value:,.0f}" for value in five),
+            f"{each.mean:,.1f}",
+            _bars(each.histogram),
+        )
     return table
 
 
@@ -93,15 +103,15 @@ def _rows(profile: Profile) -> list[Text]:
     return lines
 
 
-def _sample(sample: Sample) -> list[Text]:
+def _sample(sample: Sample, noun: str) -> list[Text]:
     name = f", {sample.id}" if sample.id else ""
-    lines = [Text(f"pair {sample.row + 1:,}{name}", style="bold")]
+    lines = [Text(f"{noun} {sample.row + 1:,}{name}", style="bold")]
     lines += [_turn(turn["role"], turn["content"], "dim") for turn in sample.prompt]
-    return [*lines, _turn("chosen", sample.chosen, "green"), _turn("rejected", sample.rejected, "red")]
+    return [*lines, *(_turn(role, text, _STYLES[role]) for role, text in sample.endings.items())]
 
 
 def _turn(role: str, content: str, style: str) -> Text:
     said = content if len(content) <= _LONGEST_TEXT else content[:_LONGEST_TEXT] + " …"
     # Escape sequences in data must not reach the terminal.
     safe = "".join(char if char.isprintable() or char == "\n" else " " for char in said) or "(nothing)"
-    return Text.assemble((f"{role:>9}  ", style), safe.replace("\n", "\n" + " " * 11))
+    return Text.assemble((f"{role:>10}  ", style), safe.replace("\n", "\n" + " " * 12))

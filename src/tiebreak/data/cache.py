@@ -60,7 +60,7 @@ def store(
     parent = cache_folder()
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        _sweep(parent)
+        sweep(parent, ".draft-*")
         draft = parent / f".draft-{uuid.uuid4().hex}"
         draft.mkdir()
     except OSError as error:
@@ -109,12 +109,15 @@ def _write(path: Path, features: Any, rows: Iterator[Mapping[str, Any]]) -> None
         writer.finalize()
 
 
-def _sweep(parent: Path) -> None:
-    """Remove what processes that were killed long ago left behind."""
-    for draft in parent.glob(".draft-*"):
+def sweep(folder: Path, drafts: str) -> None:
+    """Remove what processes that were killed long ago left behind: files and folders of names such as `.*.draft`."""
+    for draft in folder.glob(drafts):
         with suppress(OSError):
             if time.time() - draft.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(draft, ignore_errors=True)
+                if draft.is_dir():
+                    shutil.rmtree(draft, ignore_errors=True)
+                else:
+                    draft.unlink()
 
 
 def _unwritable(parent: Path, error: OSError) -> RunError:

@@ -27,11 +27,12 @@ class PairDigests:
 
     Attributes:
         prompt: digests of the prompts, shape (rows, 2).
-        pair: digests of prompt, chosen and rejected, shape (rows, 2).
-        either_way: digests that do not tell chosen from rejected, shape (rows, 2).
-        swapped: on which side of `either_way` the chosen ending stands, shape (rows,).
+        pair: digests of prompt and endings (and label), shape (rows, 2).
+        either_way: digests that do not tell chosen from rejected, or good from bad, shape (rows, 2).
+        swapped: on which side of `either_way` the chosen ending stands, or whether the label is bad, shape (rows,).
         equal: whether both endings are the same, shape (rows,).
-        chosen_chars, rejected_chars: characters of the endings, shape (rows,).
+        chosen_chars, rejected_chars: characters of the endings, shape (rows,). A single ending stands on both sides,
+            and is never called equal to itself.
     """
 
     prompt: Digests
@@ -57,7 +58,7 @@ def digest_pairs(dataset: Dataset) -> PairDigests:
     """Read every pair once, a batch at a time.
 
     Args:
-        dataset: canonical preferences or demonstrations.
+        dataset: canonical rows of any kind.
     """
     rows = len(dataset)
     prompt = bytearray(16 * rows)
@@ -65,20 +66,19 @@ def digest_pairs(dataset: Dataset) -> PairDigests:
     either = bytearray(16 * rows)
     swapped, equal = np.zeros(rows, bool), np.zeros(rows, bool)
     chosen_chars, rejected_chars = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
-    # A demonstration has one ending: it stands on both sides here, and is never called equal to itself.
-    single = "completion" in dataset.column_names
-    columns = ("prompt", "completion", "completion") if single else ("prompt", "chosen", "rejected")
+    labelled, single = "label" in dataset.column_names, "completion" in dataset.column_names
+    columns = ["prompt", *(["completion"] * 2 if single else ["chosen", "rejected"]), *(["label"] if labelled else [])]
     place = 0
     for table in batches(dataset, sorted(set(columns))):
         batch = zip(*(table.column(name).to_pylist() for name in columns), strict=True)
-        for turns, chosen, rejected in batch:
+        for turns, chosen, rejected, *label in batch:
             asked = prompt_digest(turns)
             answers = _digest(chosen), _digest(rejected)
             at = slice(16 * place, 16 * place + 16)
             prompt[at] = asked
-            pair[at] = _digest(asked, *answers)
+            pair[at] = _digest(asked, *answers, *("good" if each else "bad" for each in label))
             either[at] = _digest(asked, *sorted(answers))
-            swapped[place] = answers[0] > answers[1]
+            swapped[place] = not label[0] if labelled else answers[0] > answers[1]
             equal[place] = chosen == rejected and not single
             chosen_chars[place], rejected_chars[place] = len(chosen), len(rejected)
             place += 1
@@ -137,7 +137,7 @@ def repeated(digests: Digests) -> NDArray[np.bool_]:
 
 
 def contradicting(digests: PairDigests) -> NDArray[np.bool_]:
-    """Whether another row has the same prompt and the same endings the other way round, shape (rows,)."""
+    """Whether another row has the same prompt and endings the other way round, or the other label, shape (rows,)."""
     numbers, count = groups(digests.either_way)
     ways = np.zeros((count, 2), bool)
     ways[numbers, digests.swapped.astype(np.int64)] = True

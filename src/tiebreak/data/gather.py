@@ -1,4 +1,4 @@
-"""From the data section of a recipe to the pairs of a run: which sources it names, read and selected.
+"""From the data section of a recipe to the rows of a run: which sources it names, read and selected.
 
 Knows how the keys of the section name sources; reading and selecting are elsewhere.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tiebreak.data.load import LoadedPreferences, load_demonstrations, load_preferences
+from tiebreak.data.load import LoadedPreferences, load_kind
+from tiebreak.data.preference import Kind
 from tiebreak.data.select import Selection, select
 from tiebreak.data.sources import BUNDLED, OnProgress, SourceSpec
 
@@ -43,13 +44,13 @@ def split_beside(loaded: LoadedPreferences) -> SourceSpec | None:
 
 
 def gather(
-    settings: DataSection, *, supervised: bool = False, on_progress: OnProgress | None = None
+    settings: DataSection, *, kind: Kind = "preference", on_progress: OnProgress | None = None
 ) -> tuple[LoadedPreferences, Selection]:
     """Read and select the rows of a run.
 
     Args:
         settings: the data section of its recipe.
-        supervised: read demonstrations, not pairs.
+        kind: what the objective needs: pairs, demonstrations, or answers that are called good or bad.
         on_progress: told the share of the training source that was read.
     Returns:
         The training source as it was read, and the selection.
@@ -58,8 +59,9 @@ def gather(
     """
 
     def read(spec: SourceSpec) -> LoadedPreferences:
-        load = load_demonstrations if supervised else load_preferences
-        return load(spec, schema=settings.schema_, skip_bad_rows=settings.skip_bad_rows, on_progress=on_progress)
+        return load_kind(
+            spec, kind, schema=settings.schema_, skip_bad_rows=settings.skip_bad_rows, on_progress=on_progress
+        )
 
     loaded = read(training_source(settings))
     other = held_out_source(settings)

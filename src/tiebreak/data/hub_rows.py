@@ -9,13 +9,14 @@ import difflib
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from tiebreak.data.problems import OnBad
 from tiebreak.data.rows import Row
 from tiebreak.errors import InputError
+from tiebreak.reach import caches_alone, hub_address, hub_answers, nearest_cached, said_of_cache, why_unreachable
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _BATCH = 500
@@ -52,7 +53,8 @@ def open_hub(
     import datasets
 
     options: dict[str, Any] = {"data_dir": data_dir, "revision": revision}
-    with _explained(source, config, revision):
+    # Asked once: the client of a Hub that is not there would retry for half a minute before it looks into its cache.
+    with _explained(source, config, revision), nullcontext() if hub_answers() else caches_alone():
         builder = datasets.load_dataset_builder(source, config, **options)
         splits = tuple(str(name) for name in (builder.info.splits or builder.config.data_files or ()))
         chosen = _split(source, split, splits)
@@ -109,11 +111,11 @@ def _explained(source: str, config: str | None, revision: str | None) -> Iterato
         yield
     except (hub.RepositoryNotFoundError, problems.DatasetNotFoundError) as error:
         what = f"There is no dataset '{source}' that you can read: no such file or folder here, and none on the Hub"
-        fix = "check the spelling; for a private one `hf auth login`"
+        fix = f"{nearest_cached(source, 'dataset') or 'check the spelling'}; for a private one `hf auth login`"
         # The client folds three answers of the Hub into one type and tells them apart in its message alone.
         if "gated" in str(error):
             what = f"The dataset '{source}' is gated: the Hub gives it only to accounts that were granted access"
-            fix = f"ask for access on https://huggingface.co/datasets/{source}, then `hf auth login`"
+            fix = f"ask for access on {hub_address()}/datasets/{source}, then `hf auth login`"
         elif revision is not None and "evision" in str(error):
             what, fix = f"The dataset '{source}' has no revision '{revision}'", "name a branch, a tag or a commit of it"
     except (problems.DataFilesNotFoundError, problems.DatasetGenerationError, problems.DatasetsError) as error:
@@ -122,15 +124,24 @@ def _explained(source: str, config: str | None, revision: str | None) -> Iterato
     except hub.HfHubHTTPError as error:
         what = f"The Hub did not give the dataset '{source}': {_first_line(error)}"
     except (hub.LocalEntryNotFoundError, ConnectionError, HTTPError):
-        what = f"The Hub cannot be reached, and the dataset '{source}' is neither here nor in the cache of this machine"
-        fix = "check the connection (and that HF_HUB_OFFLINE is not set), or give a file or a folder"
+        what, fix = _unreachable(source)
     except (FileNotFoundError, ValueError) as error:
-        # The client has no types of its own for a configuration or a folder that is not there.
+        # The client has no types of its own for a configuration or a folder that is not there, and wraps those it has.
         what = f"The dataset '{source}' cannot be opened" + (f" with the configuration '{config}'" if config else "")
         what += f": {_first_line(error)}"
         fix = "check config, data_dir and revision"
+        if hub.LocalEntryNotFoundError.__name__ in str(error):
+            what, fix = _unreachable(source)
     if what is not None:
         raise InputError(f"{what.rstrip('.')}.", where=source, fix=fix) from None
+
+
+def _unreachable(source: str) -> tuple[str, str]:
+    return (
+        f"The Hub cannot be reached ({why_unreachable()}), and the dataset '{source}' is neither here nor in the cache "
+        "of this machine",
+        f"check the connection, or give a file or a folder; {said_of_cache(source, 'dataset')}",
+    )
 
 
 def _first_line(error: BaseException) -> str:

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 
 from tiebreak.data import cache
 from tiebreak.data.account import LoadReport
+from tiebreak.data.preference import Kind
 from tiebreak.data.reading import Reading
-from tiebreak.data.schemas import DEMONSTRATIONS, PREFERENCES, Recognition, Schema, named
+from tiebreak.data.recognise import Recognition, WrongKind, named
 from tiebreak.data.sources import OnProgress, SourceSpec, open_source
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 # Raised whenever the same source may give other rows than before.
-_EDITION = 1
+_EDITION = 2
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,12 @@ class LoadedPreferences:
     """The canonical rows of a source, memory-mapped, and how they came about.
 
     Attributes:
-        dataset: rows with the columns of `Preference.to_row` (or of `Demonstration.to_row`).
+        dataset: rows with the columns of `to_row` of a `Preference`, a `Demonstration` or a `LabelledCompletion`.
         recognition: the format, and how it was recognised.
         report: what was read, made and left out.
         fingerprint: differs when the rows may differ.
         spec: what was asked for.
+        kind: what the rows are.
     """
 
     dataset: Dataset
@@ -40,6 +42,7 @@ class LoadedPreferences:
     report: LoadReport
     fingerprint: str
     spec: SourceSpec
+    kind: Kind = "preference"
 
 
 def load_preferences(
@@ -64,7 +67,7 @@ def load_preferences(
         InputError: the source, its format or a row of it is wrong.
         RunError: the cache cannot be written.
     """
-    return _load(spec, "preferences", PREFERENCES, schema, skip_bad_rows, max_rows, on_progress)
+    return _load(spec, "preference", schema, skip_bad_rows, max_rows, on_progress)
 
 
 def load_demonstrations(
@@ -75,13 +78,58 @@ def load_demonstrations(
     max_rows: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> LoadedPreferences:
-    """Read rows for supervised training: supervised formats, or the chosen endings of preferences.
+    """Read rows for supervised training: supervised formats, or the chosen endings of preferences, or the good ones.
 
     Args, Raises: as for `load_preferences`.
     Returns:
         The rows, with the columns of `Demonstration.to_row`.
     """
-    return _load(spec, "demonstrations", DEMONSTRATIONS, schema, skip_bad_rows, max_rows, on_progress)
+    return _load(spec, "supervised", schema, skip_bad_rows, max_rows, on_progress)
+
+
+def load_labelled(
+    spec: SourceSpec,
+    *,
+    schema: str = "auto",
+    skip_bad_rows: bool = False,
+    max_rows: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> LoadedPreferences:
+    """Read answers that are called good or bad: unpaired formats, or preferences, each split into its two endings.
+
+    Args, Raises: as for `load_preferences`.
+    Returns:
+        The rows, with the columns of `LabelledCompletion.to_row`.
+    """
+    return _load(spec, "labelled", schema, skip_bad_rows, max_rows, on_progress)
+
+
+def load_kind(
+    spec: SourceSpec,
+    kind: Kind,
+    *,
+    schema: str = "auto",
+    skip_bad_rows: bool = False,
+    max_rows: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> LoadedPreferences:
+    """Read the rows of a source as one kind; otherwise as `load_preferences`."""
+    return _load(spec, kind, schema, skip_bad_rows, max_rows, on_progress)
+
+
+def load_as_it_is(
+    spec: SourceSpec,
+    *,
+    schema: str = "auto",
+    skip_bad_rows: bool = False,
+    max_rows: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> LoadedPreferences:
+    """Read a source as the kind that it has by itself; `kind` of what comes back tells which."""
+    try:
+        return _load(spec, "preference", schema, skip_bad_rows, max_rows, on_progress)
+    except WrongKind as other:
+        return _load(spec, other.found, schema, skip_bad_rows, max_rows, on_progress)
 
 
 def preference_features() -> Features:
@@ -112,10 +160,32 @@ def demonstration_features() -> Features:
     )
 
 
+def labelled_features() -> Features:
+    """The columns of `LabelledCompletion.to_row` and their types."""
+    from datasets import Features, Value
+
+    text = Value("string")
+    return Features(
+        {
+            "prompt": [{"role": text, "content": text}],
+            "completion": text,
+            "label": Value("bool"),
+            "id": text,
+            "weight": Value("float64"),
+        }
+    )
+
+
+_FEATURES = {
+    "preference": preference_features,
+    "supervised": demonstration_features,
+    "labelled": labelled_features,
+}
+
+
 def _load(
     spec: SourceSpec,
-    kind: str,
-    schemas: tuple[Schema, ...],
+    kind: Kind,
     schema: str,
     skip_bad_rows: bool,
     max_rows: int | None,
@@ -124,7 +194,7 @@ def _load(
     from datasets import Dataset
 
     if schema != "auto":
-        named(schema, schemas)
+        named(schema, kind)
     source = open_source(spec)
     settings = f"{_EDITION}\0{kind}\0{source.name}\0{source.fingerprint}\0{schema}\0{skip_bad_rows}\0{max_rows}"
     fingerprint = hashlib.sha256(settings.encode()).hexdigest()[:32]
@@ -132,14 +202,13 @@ def _load(
     if found is None:
         reading = Reading(
             source,
-            schemas,
+            kind,
             schema=schema,
             skip_bad_rows=skip_bad_rows,
             max_rows=max_rows,
             on_progress=on_progress or (lambda _share: None),
         )
-        features = preference_features() if kind == "preferences" else demonstration_features()
-        found = cache.store(fingerprint, features, reading.rows(), reading.facts)
+        found = cache.store(fingerprint, _FEATURES[kind](), reading.rows(), reading.facts)
     path, facts = found
     return LoadedPreferences(
         dataset=Dataset.from_file(str(path)),
@@ -147,4 +216,5 @@ def _load(
         report=LoadReport.from_json(facts["report"]),
         fingerprint=fingerprint,
         spec=spec,
+        kind=kind,
     )

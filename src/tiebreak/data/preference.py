@@ -12,6 +12,9 @@ from typing import Any, Literal, cast
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 
+Kind = Literal["preference", "supervised", "labelled"]
+"""What the rows of a data set are: pairs of endings, endings to imitate, or endings that are called good or bad."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -91,6 +94,46 @@ class Demonstration:
         return cls(
             prompt=messages_from(row["prompt"]),
             completion=row["completion"],
+            id=row.get("id"),
+            weight=1.0 if row.get("weight") is None else float(row["weight"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledCompletion:
+    """A conversation so far, one ending, and whether people found it good (KTO).
+
+    Attributes:
+        prompt: the turns before the ending; the last one is not the assistant's.
+        completion: the text of the ending, without surrounding white space.
+        label: whether the ending is desirable.
+        id: the row's own name in its source, if it has one.
+        weight: how much the row counts in the loss; 1 is a plain row.
+    """
+
+    prompt: tuple[Message, ...]
+    completion: str
+    label: bool
+    id: str | None = None
+    weight: float = 1.0
+
+    def to_row(self) -> dict[str, Any]:
+        """As a row of the canonical file."""
+        return {
+            "prompt": [{"role": m.role, "content": m.content} for m in self.prompt],
+            "completion": self.completion,
+            "label": self.label,
+            "id": self.id,
+            "weight": self.weight,
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> LabelledCompletion:
+        """From a row that `to_row` made."""
+        return cls(
+            prompt=messages_from(row["prompt"]),
+            completion=row["completion"],
+            label=bool(row["label"]),
             id=row.get("id"),
             weight=1.0 if row.get("weight") is None else float(row["weight"]),
         )

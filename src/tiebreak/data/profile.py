@@ -1,7 +1,7 @@
-"""What a set of preferences looks like: lengths, repetitions, contradictions, samples.
+"""What a set of rows looks like: lengths, repetitions, contradictions, labels, samples.
 
-Knows canonical pairs and how to count; knows nothing of how a profile is shown. Lengths are in tokens where a tokenizer
-is given, else in characters. Texts are read a batch at a time; what is kept of each pair is a few numbers.
+Knows canonical rows and how to count; knows nothing of how a profile is shown. Lengths are in tokens where a tokenizer
+is given, else in characters. Texts are read a batch at a time; what is kept of each row is a few numbers.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from tiebreak.data.account import Tally
 from tiebreak.data.batches import batches
 from tiebreak.data.digests import PairDigests, contradicting, digest_pairs, found_in, groups, repeated
+from tiebreak.data.lengths import Counts, Lengths, lengths_of
+from tiebreak.data.preference import Kind
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -25,49 +27,17 @@ if TYPE_CHECKING:
     from tiebreak.data.load import LoadedPreferences
 
 Unit = Literal["tokens", "characters"]
-Counts = NDArray[np.int64]
-_BINS = 16
 _SAMPLES = 3
-_FIVE = (0, 25, 50, 75, 100)
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """How many values fall between neighbouring edges; the last bin has everything above as well.
-
-    Attributes:
-        edges: lower edges of the bins and the upper edge of the last.
-        counts: one fewer than edges.
-        open_ended: whether the last bin holds values above its upper edge.
-    """
-
-    edges: tuple[int, ...]
-    counts: tuple[int, ...]
-    open_ended: bool
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """Five numbers, the mean and the shape of one column's lengths, in the profile's unit."""
-
-    minimum: float
-    lower_quartile: float
-    median: float
-    upper_quartile: float
-    maximum: float
-    mean: float
-    histogram: Histogram
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One pair as text."""
+    """One row as text; `endings` by what each is: chosen and rejected, or good, or bad, or a completion."""
 
     row: int
     id: str | None
     prompt: tuple[Mapping[str, str], ...]
-    chosen: str
-    rejected: str
+    endings: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -97,14 +67,17 @@ class Profile:
         left_out, bad, notes: rows by their fate, with places.
         unit: of every length.
         tokenizer: the name of the tokenizer, where the unit is tokens.
-        lengths: by column: `prompt`, `chosen`, `rejected`, and `whole`: prompt and longer ending.
+        lengths: by column: `prompt`, the endings by what they are (`chosen` and `rejected`, `good` and `bad` where
+            there are such, or `completion`), and `whole`: prompt and longer ending.
         max_length, over_max_length: the limit, in tokens, and the pairs over it; None where lengths are not tokens.
         duplicates: pairs that repeat an earlier one exactly.
         equal_endings: pairs whose endings are the same.
-        contradicting: pairs that another pair has the other way round.
+        contradicting: pairs that another pair has the other way round, or answers that are labelled both ways.
         chosen_longer, rejected_longer, same_length: pairs by which ending is the longer.
         held_out: the held-out set, if there is one.
-        samples: a few pairs, drawn from the seed.
+        samples: a few rows, drawn from the seed.
+        kind: what the rows are; `pairs` and the like count rows of that kind.
+        labels: rows by their label, `good` and `bad`; None where rows have none.
     """
 
     source: str
@@ -129,6 +102,13 @@ class Profile:
     same_length: int
     held_out: HeldOut | None
     samples: tuple[Sample, ...]
+    kind: Kind = "preference"
+    labels: Mapping[str, int] | None = None
+
+    @property
+    def noun(self) -> str:
+        """What a row is called."""
+        return {"preference": "pair", "supervised": "demonstration", "labelled": "labelled answer"}[self.kind]
 
     @property
     def longer_is_chosen(self) -> float | None:
@@ -138,7 +118,10 @@ class Profile:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, for `--json`."""
-        return {**dataclasses.asdict(self), "longer_is_chosen": self.longer_is_chosen}
+        told = dataclasses.asdict(self)
+        for sample in told["samples"]:
+            sample.update(sample.pop("endings"))
+        return {**told, "longer_is_chosen": self.longer_is_chosen}
 
 
 def profile(
@@ -150,23 +133,26 @@ def profile(
     max_length: int | None = None,
     seed: int = 0,
 ) -> Profile:
-    """Look at a set of preferences.
+    """Look at a set of rows.
 
     Args:
-        loaded: the pairs.
-        held_out: the pairs of the held-out set, if there is one.
+        loaded: pairs, demonstrations or labelled answers.
+        held_out: the rows of the held-out set, if there is one.
         tokenizer: measures lengths in tokens; without one they are in characters.
         tokenizer_name: what the tokenizer is called.
         max_length: the longest prompt and ending, in tokens, of the run to come.
         seed: of the samples.
     """
-    dataset, report = loaded.dataset, loaded.report
+    dataset, report, kind = loaded.dataset, loaded.report, loaded.kind
     digests = digest_pairs(dataset)
+    rows = np.arange(len(dataset))
     if tokenizer is None:
         prompt, chosen, rejected = _prompt_characters(dataset), digests.chosen_chars, digests.rejected_chars
     else:
-        prompt, chosen, rejected = _token_lengths(dataset, tokenizer)
+        prompt, chosen, rejected, rows = _token_lengths(dataset, tokenizer)
+    good = ~digests.swapped
     whole = prompt + np.maximum(chosen, rejected)
+    lengths = {"prompt": prompt, **_by_ending(kind, chosen, rejected, good[rows]), "whole": whole}
     limited = tokenizer is not None and max_length is not None
     return Profile(
         source=report.source,
@@ -180,7 +166,7 @@ def profile(
         notes=report.notes,
         unit="characters" if tokenizer is None else "tokens",
         tokenizer=tokenizer_name,
-        lengths=_lengths({"prompt": prompt, "chosen": chosen, "rejected": rejected, "whole": whole}),
+        lengths=lengths_of(lengths),
         max_length=max_length if limited else None,
         over_max_length=int((whole > max_length).sum()) if limited and max_length is not None else None,
         duplicates=int(repeated(digests.pair).sum()),
@@ -188,10 +174,21 @@ def profile(
         contradicting=int(contradicting(digests).sum()),
         chosen_longer=int((chosen > rejected).sum()),
         rejected_longer=int((chosen < rejected).sum()),
-        same_length=int((chosen == rejected).sum()),
+        same_length=int((chosen == rejected).sum()) if kind == "preference" else 0,
         held_out=_held_out(digests, held_out) if held_out else None,
         samples=_samples(dataset, seed),
+        kind=kind,
+        labels={"good": int(good.sum()), "bad": int((~good).sum())} if kind == "labelled" else None,
     )
+
+
+def _by_ending(kind: Kind, chosen: Counts, rejected: Counts, good: NDArray[np.bool_]) -> dict[str, Counts]:
+    """Lengths of endings by what they are; nothing is said of labels that no row has."""
+    if kind == "preference":
+        return {"chosen": chosen, "rejected": rejected}
+    if kind == "supervised":
+        return {"completion": chosen}
+    return {name: each for name, each in (("good", chosen[good]), ("bad", chosen[~good])) if len(each)}
 
 
 def _prompt_characters(dataset: Dataset) -> Counts:
@@ -204,51 +201,24 @@ def _prompt_characters(dataset: Dataset) -> Counts:
     return lengths
 
 
-def _token_lengths(dataset: Dataset, tokenizer: PreTrainedTokenizerBase) -> tuple[Counts, Counts, Counts]:
+def _token_lengths(dataset: Dataset, tokenizer: PreTrainedTokenizerBase) -> tuple[Counts, Counts, Counts, Counts]:
+    """Lengths of prompts and of both endings (a single one stands on both sides), and the rows they belong to."""
     import pyarrow.compute as compute
 
     from tiebreak.data.render import choose_template
-    from tiebreak.data.tokenize import Limits, tokenize_preferences
+    from tiebreak.data.tokenize import Limits, tokenize_demonstrations, tokenize_preferences
 
-    tokenized = tokenize_preferences(dataset, tokenizer, template=choose_template(tokenizer), limits=Limits())
-    columns = ("prompt_ids", "chosen_ids", "rejected_ids")
+    single = "completion" in dataset.column_names
+    tokenize = tokenize_demonstrations if single else tokenize_preferences
+    tokenized = tokenize(dataset, tokenizer, template=choose_template(tokenizer), limits=Limits())
+    columns = ["prompt_ids", *(["completion_ids"] if single else ["chosen_ids", "rejected_ids"])]
     lengths: list[Counts] = [np.zeros(len(tokenized.dataset), np.int64) for _ in columns]
     place = 0
     for table in batches(tokenized.dataset, columns):
         for name, column in zip(columns, lengths, strict=True):
             column[place : place + table.num_rows] = compute.list_value_length(table.column(name)).to_numpy()
         place += table.num_rows
-    return lengths[0], lengths[1], lengths[2]
-
-
-def _lengths(columns: Mapping[str, Counts]) -> dict[str, Lengths]:
-    # The endings share their bins, so that the two can be laid side by side.
-    endings = np.concatenate([columns["chosen"], columns["rejected"]])
-    result = {}
-    for name, values in columns.items():
-        edges = _edges(endings if name in ("chosen", "rejected") else values)
-        least, quarter, median, three_quarters, most = (float(each) for each in np.percentile(values, _FIVE))
-        mean = float(values.mean())
-        result[name] = Lengths(least, quarter, median, three_quarters, most, mean, _histogram(values, edges))
-    return result
-
-
-def _edges(values: Counts) -> Counts:
-    """Edges of bins of one round width that hold all but the longest half percent, which the last bin takes in."""
-    most = max(1.0, float(np.percentile(values, 99.5)))
-    rough = most / _BINS
-    step = 10 ** int(np.floor(np.log10(max(1.0, rough))))
-    width = next(int(step * factor) for factor in (1, 2, 5, 10) if step * factor >= rough)
-    edges: Counts = np.arange(0, int(np.ceil((most + 1) / width)) + 1, dtype=np.int64) * width
-    return edges
-
-
-def _histogram(values: Counts, edges: Counts) -> Histogram:
-    last = int(edges[-1])
-    counts, _ = np.histogram(np.minimum(values, last - 1), bins=edges)
-    return Histogram(
-        tuple(int(edge) for edge in edges), tuple(int(count) for count in counts), bool(values.max() >= last)
-    )
+    return lengths[0], lengths[1], lengths[-1], np.array(tokenized.dataset["row"][:], np.int64)
 
 
 def _held_out(digests: PairDigests, held_out: LoadedPreferences) -> HeldOut:
@@ -266,6 +236,13 @@ def _samples(dataset: Dataset, seed: int) -> tuple[Sample, ...]:
     count = min(_SAMPLES, len(dataset))
     rows = sorted(int(row) for row in np.random.default_rng(seed).choice(len(dataset), count, replace=False))
     return tuple(
-        Sample(row, pair["id"], tuple(pair["prompt"]), pair["chosen"], pair["rejected"])
-        for row, pair in zip(rows, (dataset[row] for row in rows), strict=True)
+        Sample(row, values["id"], tuple(values["prompt"]), _endings_of(values))
+        for row, values in zip(rows, (dataset[row] for row in rows), strict=True)
     )
+
+
+def _endings_of(values: Mapping[str, Any]) -> dict[str, str]:
+    if "chosen" in values:
+        return {"chosen": values["chosen"], "rejected": values["rejected"]}
+    name = "completion" if "label" not in values else "good" if values["label"] else "bad"
+    return {name: values["completion"]}

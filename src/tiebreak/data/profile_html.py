@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from html import escape
 
-from tiebreak.data.profile import Histogram, Profile, Sample
+from tiebreak.data.lengths import Histogram
+from tiebreak.data.profile import Profile, Sample
 
 _STYLE = """
 :root { --ink: #1c2024; --soft: #60646c; --paper: #ffffff; --card: #f6f7f9; --line: #e0e3e8; --bar: #3b6fd4;
@@ -26,8 +27,8 @@ h3 { font-size: .95rem; margin: 0 0 .25rem; } p { margin: .25rem 0; } .soft { co
 .fact b { display: block; font-size: 1.35rem; } .chart svg { display: block; width: 100%; height: auto; }
 .chart rect { fill: var(--bar); } .chart text { fill: var(--soft); font-size: 11px; }
 .sample { margin-bottom: 1rem; } .turn { white-space: pre-wrap; margin: .25rem 0 .75rem; }
-.role { color: var(--soft); font-size: .8rem; } .chosen .role { color: var(--good); }
-.rejected .role { color: var(--bad); }
+.role { color: var(--soft); font-size: .8rem; } .chosen .role, .good .role { color: var(--good); }
+.rejected .role, .bad .role { color: var(--bad); }
 .endings { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }
 .scroll { overflow-x: auto; margin-bottom: 1rem; }
 table { border-collapse: collapse; width: 100%; white-space: nowrap; }
@@ -39,13 +40,16 @@ _NAMES = {
     "prompt": "Prompt",
     "chosen": "Chosen ending",
     "rejected": "Rejected ending",
+    "good": "Good answer",
+    "bad": "Bad answer",
+    "completion": "Completion",
     "whole": "Prompt and longer ending",
 }
 
 
 def profile_page(profile: Profile) -> str:
     """The page, complete from doctype to end."""
-    title = f"Preferences: {profile.source}"
+    title = f"{profile.noun.capitalize()}s: {profile.source}"
     parts = [
         f"<h1>{escape(profile.source)}</h1>",
         f'<p class="soft">Format <b>{escape(profile.schema)}</b>: {escape(profile.why)}.</p>',
@@ -53,7 +57,7 @@ def profile_page(profile: Profile) -> str:
         _rows(profile),
         _lengths(profile),
         "<h2>Samples</h2>",
-        *(_sample(sample) for sample in profile.samples),
+        *(_sample(sample, profile.noun) for sample in profile.samples),
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -67,17 +71,22 @@ def profile_page(profile: Profile) -> str:
 def _facts(profile: Profile) -> str:
     facts = [
         ("rows", f"{profile.rows:,}"),
-        ("pairs", f"{profile.pairs:,}"),
+        (f"{profile.noun}s", f"{profile.pairs:,}"),
         ("prompts", f"{profile.prompts:,}"),
         ("exact duplicates", f"{profile.duplicates:,}"),
-        ("equal endings", f"{profile.equal_endings:,}"),
-        ("contradicting pairs", f"{profile.contradicting:,}"),
     ]
+    if profile.kind == "preference":
+        facts.append(("equal endings", f"{profile.equal_endings:,}"))
+    facts += [(label, f"{count:,}") for label, count in (profile.labels or {}).items()]
+    if profile.kind != "supervised":
+        facts.append((f"contradicting {profile.noun}s", f"{profile.contradicting:,}"))
     if profile.longer_is_chosen is not None:
         facts.append(("the longer ending is chosen", f"{profile.longer_is_chosen:.1%}"))
     if profile.over_max_length is not None:
         share = profile.over_max_length / max(1, profile.pairs)
-        facts.append((f"pairs over {profile.max_length:,} tokens", f"{profile.over_max_length:,} ({share:.1%})"))
+        facts.append(
+            (f"{profile.noun}s over {profile.max_length:,} tokens", f"{profile.over_max_length:,} ({share:.1%})")
+        )
     if profile.held_out:
         facts.append((f"prompts also in {profile.held_out.source}", f"{profile.held_out.common_prompts:,}"))
     cards = "".join(f'<div class="fact"><b>{escape(value)}</b>{escape(name)}</div>' for name, value in facts)
@@ -143,13 +152,13 @@ def _bars(histogram: Histogram, label: str) -> str:
     )
 
 
-def _sample(sample: Sample) -> str:
+def _sample(sample: Sample, noun: str) -> str:
     turns = "".join(_turn(turn["role"], turn["content"]) for turn in sample.prompt)
     name = f", {escape(sample.id)}" if sample.id else ""
+    endings = "".join(f'<div class="{role}">{_turn(role, text)}</div>' for role, text in sample.endings.items())
     return (
-        f'<div class="sample"><h3>Pair {sample.row + 1:,}{name}</h3>{turns}<div class="endings">'
-        f'<div class="chosen">{_turn("chosen", sample.chosen)}</div>'
-        f'<div class="rejected">{_turn("rejected", sample.rejected)}</div></div></div>'
+        f'<div class="sample"><h3>{noun.capitalize()} {sample.row + 1:,}{name}</h3>{turns}'
+        f'<div class="endings">{endings}</div></div>'
     )
 
 

@@ -6,13 +6,15 @@ Knows the order of things; files, formats and the cache are elsewhere. Holds the
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from tiebreak.data.account import Ledger, LoadReport
+from tiebreak.data.preference import Kind
 from tiebreak.data.problems import LeftOut, RowProblem
+from tiebreak.data.recognise import Recognition, first_match, named, recognise
 from tiebreak.data.rows import Row
-from tiebreak.data.schemas import Recognition, Schema, first_match, named, recognise
+from tiebreak.data.schemas import Schema
 from tiebreak.data.sources import OnProgress, Source
 from tiebreak.errors import InputError
 
@@ -25,8 +27,8 @@ class Reading:
 
     Args:
         source: where the rows come from.
-        schemas: the formats that come into question.
-        schema: the name of one of them, or `auto`.
+        kind: what the rows are to serve as.
+        schema: the name of a format, or `auto`.
         skip_bad_rows: note what cannot be read and go on.
         max_rows: stop after so many rows.
         on_progress: told the share that was read.
@@ -35,7 +37,7 @@ class Reading:
     def __init__(
         self,
         source: Source,
-        schemas: Sequence[Schema],
+        kind: Kind,
         *,
         schema: str,
         skip_bad_rows: bool,
@@ -43,7 +45,7 @@ class Reading:
         on_progress: OnProgress,
     ) -> None:
         self._source = source
-        self._schemas = schemas
+        self._kind = kind
         self._named = schema
         self._ledger = Ledger(skip_bad_rows)
         self._max_rows = max_rows
@@ -58,7 +60,7 @@ class Reading:
         if not head:
             raise self._nothing()
         self._recognition = self._recognise(head)
-        schema = named(self._recognition.schema, self._schemas)
+        schema = named(self._recognition.schema, self._kind)
         for row in itertools.chain(head, rows):
             for made in self._converted(schema, row):
                 ledger.made += 1
@@ -69,7 +71,7 @@ class Reading:
     def _recognise(self, head: list[Row]) -> Recognition:
         if self._named != "auto":
             return Recognition(self._named, "named by the user")
-        return recognise([row.values for row in head], self._source.name, self._schemas)
+        return recognise([row.values for row in head], self._source.name, self._kind)
 
     def _converted(self, schema: Schema, row: Row) -> Iterator[dict[str, Any]]:
         try:
@@ -92,7 +94,7 @@ class Reading:
 
     def _explained(self, problem: RowProblem, schema: Schema, row: Row) -> InputError:
         error = problem.at(row.where)
-        other = first_match(row.values, self._schemas)
+        other = first_match(row.values, self._kind)
         if other is None or other.name == schema.name or self._named != "auto":
             return error
         return InputError(

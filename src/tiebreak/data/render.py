@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -30,6 +31,10 @@ _BYTES_A_PART = 256 << 10
 _SPEAKER = {"user": "\n\nHuman: ", "assistant": "\n\nAssistant: ", "system": ""}
 _CUE = "\n\nAssistant:"
 
+# The day that chat templates are told: the one that Llama's own name when there is no clock.
+_DATE = datetime(2024, 7, 26)
+_DATE_CODES = ("-d", *"aAbBcdHIjmMpSuUVwWxXyY")
+
 
 @dataclass(frozen=True, slots=True)
 class RenderedRows:
@@ -39,6 +44,7 @@ class RenderedRows:
         rows: index of each in the data set; weights: of each in the loss.
         turns, prompts: the conversation so far, and its text.
         endings: texts of each ending.
+        labels: whether each row's ending is good; None where rows have no label, or it was not asked for.
         refused: rows beside these whose turns the chat template refuses.
     """
 
@@ -48,6 +54,7 @@ class RenderedRows:
     prompts: list[str]
     endings: tuple[list[str], ...]
     refused: int
+    labels: list[bool] | None = None
 
 
 def choose_template(tokenizer: PreTrainedTokenizerBase, setting: str = "auto") -> Template:
@@ -116,7 +123,12 @@ def _apply(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], *, a
     from jinja2.exceptions import TemplateError
 
     try:
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt)
+        text = tokenizer.apply_chat_template(
+            turns,
+            chat_template=_undated(tokenizer.get_chat_template()),
+            tokenize=False,
+            add_generation_prompt=add_generation_prompt,
+        )
     except TemplateError as error:
         raise InputError(
             f"The model's chat template refuses a conversation: {error}.",
@@ -126,8 +138,26 @@ def _apply(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], *, a
     return str(text)
 
 
+def _undated(template: str) -> str:
+    """The template with a calendar that stands still, where it asks for today's date.
+
+    Llama 3 and others write the date into the prompt: the same run would see other tokens tomorrow, and its model
+    another prompt in training than later. A macro of the same name hides the clock that `transformers` provides.
+    """
+    if "strftime_now" not in template:
+        return template
+    said = "".join(f" | replace('%{code}', '{_DATE.strftime('%' + code)}')" for code in _DATE_CODES)
+    # The line break ends the line of the macro and is swallowed (trim_blocks), so the template is rendered as it was.
+    return "{% macro strftime_now(format) %}{{ format" + said + " }}{% endmacro %}\n" + template
+
+
 def render_rows(
-    dataset: Dataset, endings: Sequence[str], tokenizer: PreTrainedTokenizerBase, template: Template
+    dataset: Dataset,
+    endings: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    template: Template,
+    *,
+    labelled: bool = False,
 ) -> Iterator[RenderedRows]:
     """The rows of a data set as text, in order, in parts of bounded size.
 
@@ -138,11 +168,12 @@ def render_rows(
         template: the form of the conversations.
     """
     start = 0
-    for table in _parts(dataset, ("prompt", *endings, "weight")):
+    for table in _parts(dataset, ("prompt", *endings, "weight", *(["label"] if labelled else []))):
         conversations = _conversations(table.column("prompt").combine_chunks())
         prompts = [_prompt_or_none(turns, tokenizer, template) for turns in conversations]
         said = [table.column(name).to_pylist() for name in endings]
         weights = table.column("weight").to_pylist()
+        labels = table.column("label").to_pylist() if labelled else None
         kept = [(i, text) for i, text in enumerate(prompts) if text is not None]
         yield RenderedRows(
             rows=[start + i for i, _ in kept],
@@ -154,6 +185,7 @@ def render_rows(
                 for column in said
             ),
             refused=len(prompts) - len(kept),
+            labels=None if labels is None else [labels[i] for i, _ in kept],
         )
         start += table.num_rows
 

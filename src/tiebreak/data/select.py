@@ -1,7 +1,7 @@
-"""Which pairs a run trains on, and which it holds out.
+"""Which rows a run trains on, and which it holds out.
 
-Knows canonical pairs and the data section of a recipe; knows nothing of tokens (lengths in tokens are settled when
-pairs are tokenized). The outcome is a function of the rows and the settings alone. Order: equal endings out, endings
+Knows canonical rows and the data section of a recipe; knows nothing of tokens (lengths in tokens are settled when
+rows are tokenized). The outcome is a function of the rows and the settings alone. Order: equal endings out, endings
 outside the limits of characters out, exact duplicates out, prompts of a given held-out set out, shuffle, limit; then
 the held-out share is cut by prompt, so that no prompt stands on both sides.
 """
@@ -35,10 +35,12 @@ class SelectionReport:
     Attributes:
         pairs: pairs before the selection.
         left_out: pairs left out of training, by reason.
-        contradicting: training pairs whose endings another training pair has the other way round; they are kept.
+        contradicting: training pairs whose endings another training pair has the other way round, or training rows
+            whose answer another one labels otherwise; they are kept.
         train, held_out: pairs that remain on each side.
         held_out_from: where the held-out pairs come from: a share, a source or split, or nowhere.
         held_out_left_out: pairs left out of a given held-out set, by reason.
+        labels: training rows by their label, `good` and `bad`; None where rows have none.
     """
 
     pairs: int
@@ -48,6 +50,7 @@ class SelectionReport:
     held_out: int
     held_out_from: str
     held_out_left_out: Mapping[str, int]
+    labels: Mapping[str, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -59,6 +62,7 @@ class SelectionReport:
             "held_out": self.held_out,
             "held_out_from": self.held_out_from,
             "held_out_left_out": dict(self.held_out_left_out),
+            **({} if self.labels is None else {"labels": dict(self.labels)}),
         }
 
 
@@ -67,7 +71,7 @@ class Selection:
     """The two sides of a run's data, and the account.
 
     Attributes:
-        train, held_out: pairs with the columns of `Preference.to_row`.
+        train, held_out: rows with the columns of the kind that was loaded.
         report: what was left out.
         fingerprint: a digest of the texts of both sides, in order; the same wherever the files lie.
     """
@@ -115,10 +119,12 @@ def select(loaded: LoadedPreferences, settings: DataSection, *, held_out: Loaded
     if not len(kept):
         reasons = "; ".join(f"{reason}: {count}" for reason, count in left_out.items())
         raise InputError(
-            f"No pair is left to train on, of {len(loaded.dataset)}" + (f" ({reasons})." if reasons else "."),
+            f"No {'pair' if loaded.kind == 'preference' else 'row'} is left to train on, of {len(loaded.dataset)}"
+            + (f" ({reasons})." if reasons else "."),
             where=loaded.report.source,
             fix="loosen the data section of the recipe",
         )
+    bad = int(digests.swapped[kept].sum())
     report = SelectionReport(
         pairs=len(loaded.dataset),
         left_out=left_out,
@@ -127,6 +133,7 @@ def select(loaded: LoadedPreferences, settings: DataSection, *, held_out: Loaded
         held_out=len(held_rows),
         held_out_from=source,
         held_out_left_out=held_left_out,
+        labels={"good": len(kept) - bad, "bad": bad} if loaded.kind == "labelled" else None,
     )
     sides = (digests.pair[kept], held_digests.pair[held_rows])
     fingerprint = hashlib.sha256(b"|".join(side.tobytes() for side in sides)).hexdigest()

@@ -1,22 +1,22 @@
-"""Every format that can be read: one registry, and how a format is recognised.
+"""Every format that can be read: the registry of each kind of rows.
 
-Knows which schemas there are and in which order they are tried; what each does stands in its own module.
+Knows which schemas there are, in which order they are tried, and how rows of one kind serve as another; what each
+format does stands in its own module.
 Adding a format is one small module and one line here.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tiebreak.data.preference import Demonstration, Preference
-from tiebreak.data.problems import quoted
-from tiebreak.data.schemas import answers, canonical, demonstrations, instructions, messages, transcript
-from tiebreak.errors import InputError
+from tiebreak.data.preference import Demonstration, Kind, LabelledCompletion, Preference
+from tiebreak.data.problems import LeftOut
+from tiebreak.data.schemas import answers, canonical, demonstrations, instructions, labelled, messages, transcript
 
 Values = Mapping[str, Any]
+Made = list[Preference] | list[Demonstration] | list[LabelledCompletion]
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,7 @@ class Schema:
     name: str
     columns: str
     matches: Callable[[Values], bool]
-    convert: Callable[[Values], list[Preference]] | Callable[[Values], list[Demonstration]]
-
-
-@dataclass(frozen=True)
-class Recognition:
-    """Which format a source has, and how that was seen."""
-
-    schema: str
-    why: str
+    convert: Callable[[Values], Made]
 
 
 # The first that matches a row wins, so the narrower form stands before the wider.
@@ -82,22 +74,42 @@ PREFERENCES: tuple[Schema, ...] = (
 )
 
 
-def _imitating_chosen(schema: Schema) -> Schema:
-    """A preference schema read for supervised training: its better ending is what to imitate."""
+# Single answers that are called good or bad; the forms are those of `SINGLE` with a label.
+UNPAIRED: tuple[Schema, ...] = (
+    Schema(
+        "unpaired",
+        "prompt (messages), completion (text), label",
+        labelled.with_label(canonical.matches_demonstration),
+        labelled.convert_canonical,
+    ),
+    Schema(
+        "unpaired-completion",
+        "prompt, completion (text or messages), label",
+        labelled.with_label(demonstrations.matches_prompt_completion),
+        labelled.convert_completion,
+    ),
+    Schema(
+        "unpaired-instruction",
+        "instruction, input, output, label",
+        labelled.with_label(demonstrations.matches_instruction),
+        labelled.convert_instruction,
+    ),
+    Schema(
+        "unpaired-messages",
+        "messages, label",
+        labelled.with_label(demonstrations.matches_messages),
+        labelled.convert_messages,
+    ),
+    Schema(
+        "unpaired-conversations",
+        "conversations (from, value), label",
+        labelled.with_label(demonstrations.matches_conversations),
+        labelled.convert_conversations,
+    ),
+)
 
-    def convert(values: Values) -> list[Demonstration]:
-        best: dict[tuple[object, str], Demonstration] = {}
-        for pair in schema.convert(values):
-            assert isinstance(pair, Preference)
-            name = pair.id.partition("#")[0] or None if schema.name == "ranked" and pair.id else pair.id
-            best.setdefault((pair.prompt, pair.chosen), Demonstration(pair.prompt, pair.chosen, name, pair.weight))
-        return list(best.values())
-
-    return Schema(schema.name, schema.columns, schema.matches, convert)
-
-
-DEMONSTRATIONS: tuple[Schema, ...] = (
-    *map(_imitating_chosen, PREFERENCES),
+# Single answers to imitate.
+SINGLE: tuple[Schema, ...] = (
     Schema(
         "demonstration",
         "prompt (messages), completion (text)",
@@ -126,83 +138,57 @@ DEMONSTRATIONS: tuple[Schema, ...] = (
 )
 
 
-def named(name: str, schemas: Sequence[Schema] = PREFERENCES) -> Schema:
-    """The schema of a name.
+def _imitating_chosen(schema: Schema) -> Schema:
+    """A preference schema read for supervised training: its better ending is what to imitate."""
 
-    Raises:
-        InputError: there is none; with the nearest.
-    """
-    for schema in schemas:
-        if schema.name == name:
-            return schema
-    names = [schema.name for schema in schemas]
-    near = difflib.get_close_matches(name, names, n=1)
-    fix = (f"did you mean '{near[0]}'? " if near else "") + f"known: auto, {', '.join(names)}"
-    raise InputError(f"There is no schema '{name}'.", where="schema", fix=fix)
+    def convert(values: Values) -> list[Demonstration]:
+        best: dict[tuple[object, str], Demonstration] = {}
+        for pair in schema.convert(values):
+            assert isinstance(pair, Preference)
+            name = pair.id.partition("#")[0] or None if schema.name == "ranked" and pair.id else pair.id
+            best.setdefault((pair.prompt, pair.chosen), Demonstration(pair.prompt, pair.chosen, name, pair.weight))
+        return list(best.values())
 
-
-def first_match(values: Values, schemas: Sequence[Schema] = PREFERENCES) -> Schema | None:
-    """The first schema that a row looks like."""
-    return next((schema for schema in schemas if schema.matches(values)), None)
+    return Schema(schema.name, schema.columns, schema.matches, convert)
 
 
-def recognise(rows: Sequence[Values], where: str, schemas: Sequence[Schema] = PREFERENCES) -> Recognition:
-    """Tell the format from a look at the first rows: the one that most of them have.
+def _imitating_good(schema: Schema) -> Schema:
+    """A schema of labelled answers read for supervised training: the good ones are what to imitate."""
 
-    Args:
-        rows: the columns of the first rows, at least one.
-        where: the source, named in errors.
-        schemas: the registry that comes into question.
-    Raises:
-        InputError: no row has a known format.
-    """
-    seen: dict[str, int] = {}
-    for values in rows:
-        schema = first_match(values, schemas)
-        if schema is not None:
-            seen[schema.name] = seen.get(schema.name, 0) + 1
-    if not seen:
-        guess = _guess(rows[0])
-        if guess is None or guess not in {schema.name for schema in schemas}:
-            raise _unknown(rows, where, schemas)
-        return Recognition(
-            guess, f"no row fits a format, but the columns {', '.join(map(str, rows[0]))} come near this"
-        )
-    # Of equally many the one met first, which is also what a reader of the file would say.
-    name = max(seen, key=lambda each: seen[each])
-    columns = ", ".join(map(str, next(values for values in rows if named(name, schemas).matches(values))))
-    few = f"{seen[name]} of the first {len(rows)} rows" if len(rows) > 1 else "the only row"
-    return Recognition(name, f"{few} fit {named(name, schemas).columns}; the columns are {columns}")
+    def convert(values: Values) -> list[Demonstration]:
+        made = [each for each in schema.convert(values) if isinstance(each, LabelledCompletion) and each.label]
+        if not made:
+            raise LeftOut("labelled as bad, so not imitated")
+        return [Demonstration(each.prompt, each.completion, each.id, each.weight) for each in made]
+
+    # A column named label may as well hold something else, which is no reason to refuse what can be imitated.
+    return Schema(schema.name, schema.columns, lambda values: schema.matches(values) and labelled.says(values), convert)
 
 
-def _guess(values: Values) -> str | None:
-    """The format that the column names alone point to, so that a row can be told what is wrong with it."""
-    if "chosen" not in values and "rejected" not in values:
-        return None
-    for column, name in (("conversations", "sharegpt"), ("instruction", "alpaca")):
-        if column in values:
-            return name
-    lists = any(isinstance(values.get(column), list) for column in ("chosen", "rejected"))
-    if "prompt" in values:
-        if isinstance(values["prompt"], list):
-            return "messages" if lists else "tiebreak"
-        return "ultrafeedback" if lists else "text"
-    if "chosen" in values and "rejected" in values:
-        return "implicit" if lists else "transcript"
-    return None
+def _split(schema: Schema) -> Schema:
+    """A preference schema read as single answers: the chosen ending is good, the rejected one bad."""
+
+    def convert(values: Values) -> list[LabelledCompletion]:
+        made = []
+        for pair in schema.convert(values):
+            assert isinstance(pair, Preference)
+            if pair.chosen == pair.rejected:
+                raise LeftOut("equal endings")
+            for ending, good in ((pair.chosen, True), (pair.rejected, False)):
+                made.append(LabelledCompletion(pair.prompt, ending, good, pair.id, pair.weight))
+        return made
+
+    return Schema(schema.name, schema.columns, schema.matches, convert)
 
 
-def _unknown(rows: Sequence[Values], where: str, schemas: Sequence[Schema]) -> InputError:
-    columns = list(rows[0])
-    hints = []
-    wanted = {word.strip(" ()") for schema in schemas for word in schema.columns.replace("(", ",").split(",")}
-    for column in columns:
-        near = difflib.get_close_matches(str(column), sorted(wanted - set(columns)), n=1, cutoff=0.75)
-        if near and str(column) not in wanted:
-            hints.append(f"is '{column}' meant to be '{near[0]}'? ")
-    listed = "; ".join(f"{schema.name}: {schema.columns}" for schema in schemas)
-    return InputError(
-        f"The format is not known: the rows have the columns {quoted(', '.join(map(str, columns)), 200)}.",
-        where=where,
-        fix=f"{''.join(hints)}known formats are {listed}; name one with --schema to see which column does not fit",
-    )
+DEMONSTRATIONS: tuple[Schema, ...] = (
+    *map(_imitating_chosen, PREFERENCES),
+    *map(_imitating_good, UNPAIRED),
+    *SINGLE,
+)
+LABELLED: tuple[Schema, ...] = (*map(_split, PREFERENCES), *UNPAIRED)
+OF_KIND: Mapping[Kind, tuple[Schema, ...]] = {
+    "preference": PREFERENCES,
+    "supervised": DEMONSTRATIONS,
+    "labelled": LABELLED,
+}
