@@ -12,19 +12,23 @@ from tiebreak.errors import InputError, Interrupted, RunError, TiebreakError
 from tiebreak.version import __version__
 
 if TYPE_CHECKING:
-    from tiebreak.data.load import load_demonstrations, load_preferences
-    from tiebreak.data.preference import Demonstration, Message, Preference
+    from tiebreak.data.load import load_demonstrations, load_labelled, load_preferences
+    from tiebreak.data.preference import Demonstration, LabelledCompletion, Message, Preference
     from tiebreak.evaluate.generate import Sampling
     from tiebreak.recipe import Recipe, load_recipe
+    from tiebreak.training.labelled import LabelledTrainer
     from tiebreak.training.supervised import SupervisedTrainer
     from tiebreak.training.trainer import PreferenceTrainer
     from tiebreak.workflow.evaluate import Evaluation, Question, evaluate_model
+    from tiebreak.workflow.export import export_run
     from tiebreak.workflow.run import Run, open_run
     from tiebreak.workflow.train import resume, train
 
 _WHERE = {
     "Demonstration": "tiebreak.data.preference",
     "Evaluation": "tiebreak.workflow.evaluate",
+    "LabelledCompletion": "tiebreak.data.preference",
+    "LabelledTrainer": "tiebreak.training.labelled",
     "Message": "tiebreak.data.preference",
     "Preference": "tiebreak.data.preference",
     "PreferenceTrainer": "tiebreak.training.trainer",
@@ -34,6 +38,8 @@ _WHERE = {
     "Sampling": "tiebreak.evaluate.generate",
     "SupervisedTrainer": "tiebreak.training.supervised",
     "evaluate_model": "tiebreak.workflow.evaluate",
+    "export_run": "tiebreak.workflow.export",
+    "load_labelled": "tiebreak.data.load",
     "load_demonstrations": "tiebreak.data.load",
     "load_preferences": "tiebreak.data.load",
     "load_recipe": "tiebreak.recipe",
@@ -47,6 +53,8 @@ __all__ = [
     "Evaluation",
     "InputError",
     "Interrupted",
+    "LabelledCompletion",
+    "LabelledTrainer",
     "Message",
     "Preference",
     "PreferenceTrainer",
@@ -59,7 +67,9 @@ __all__ = [
     "TiebreakError",
     "__version__",
     "evaluate_model",
+    "export_run",
     "load_demonstrations",
+    "load_labelled",
     "load_preferences",
     "load_recipe",
     "open_run",

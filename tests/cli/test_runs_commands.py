@@ -79,7 +79,7 @@ def test_show_works_on_a_run_that_has_not_begun() -> None:
 
 
 def test_compare_shows_what_differs() -> None:
-    made("one")
+    made("one", recipe={"objective": {"beta": 0.1}})
     made("two", recipe={"objective": {"beta": 0.3}})
     result = call("compare", "one", "two")
     assert "objective.beta" in result.stdout

@@ -50,7 +50,7 @@ def _run(
     if plain:
         logp, mean = _plain(**given, autocast=arithmetic)
     else:
-        logp, mean = target_logps(**given, arithmetic=arithmetic, kept_bytes=kept_bytes)
+        logp, mean, _ = target_logps(**given, arithmetic=arithmetic, kept_bytes=kept_bytes)
     if leaves:
         (logp * torch.linspace(-1, 2, len(logp))).sum().backward()
     return {"logp": logp.detach(), "mean": mean} | {name: leaf.grad for name, leaf in leaves.items()}
@@ -96,7 +96,7 @@ def test_rows_without_any_target_have_no_gradient() -> None:
 def test_no_rows_at_all() -> None:
     hidden = torch.zeros(0, 4, requires_grad=True)
     none = torch.zeros(0, dtype=torch.int64)
-    logp, mean = target_logps(hidden, torch.randn(9, 4), None, none, none)
+    logp, mean, _ = target_logps(hidden, torch.randn(9, 4), None, none, none)
     logp.sum().backward()
     assert logp.shape == mean.shape == (0,)
     assert hidden.grad is not None
@@ -130,7 +130,7 @@ def test_without_gradients_the_result_is_the_same_and_keeps_nothing() -> None:
     case = _case(6, 5, 13, 9, bias=True)
     trained = {n: t.clone().requires_grad_() if t is not None and t.is_floating_point() else t for n, t in case.items()}
     with torch.no_grad():
-        logp, mean = target_logps(**trained)
+        logp, mean, _ = target_logps(**trained)
     assert not logp.requires_grad
     _same({"logp": logp, "mean": mean}, _run(case, plain=True, wants=()))
 

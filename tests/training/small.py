@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from tiebreak.engine.reference import ReferenceCache, fingerprint_weights, reference_scores
 from tiebreak.engine.score import Scorer
-from tiebreak.objectives import objective_named
+from tiebreak.objectives import Loss, configured
 from tiebreak.recipe import TrainSection
 from tiebreak.training.arguments import length_of, training_arguments
 from tiebreak.training.examples import Examples, Groups
@@ -61,12 +61,13 @@ def preference_trainer(
     held_out: Dataset | None = None,
     scorer: Scorer | None = None,
     beta: float = 0.1,
+    objective: Loss | None = None,
     **settings: Any,
 ) -> PreferenceTrainer:
     """A trainer over tokenized pairs, its reference being the model as it stands."""
     scorer = scorer or Scorer()
     train = TrainSection(**settings)
-    objective = objective_named("sigmoid").configured({"beta": beta, "label_smoothing": 0.0}, {})
+    loss = objective or configured("sigmoid", {"beta": beta})
     cache, fingerprint = ReferenceCache(folder / "cache"), fingerprint_weights(model)
 
     def examples(dataset: Dataset) -> Examples:
@@ -82,9 +83,8 @@ def preference_trainer(
         train=examples(pairs),
         held_out=None if held_out is None else examples(held_out),
         tokenizer=word_tokenizer(),
-        objective=objective,
+        objective=loss,
         keep_checkpoints=train.keep_checkpoints,
-        beta=beta,
     )
 
 

@@ -14,6 +14,7 @@ from tests.training.small import preference_trainer, tokenized_pairs, weights_of
 from tiebreak.engine.score import Path as Batches
 from tiebreak.engine.score import Scorer
 from tiebreak.training.examples import Examples
+from tiebreak.training.live import ReferenceModel
 from tiebreak.training.trainer import PreferenceTrainer
 
 STEPS, BATCH = 20, 4
@@ -46,7 +47,7 @@ def _trainer(
     if live:
         assert isinstance(trainer.train_dataset, Examples)
         trainer.train_dataset = Examples(trainer.train_dataset.groups)  # forgets the reference's log-probs
-        trainer.reference = copy.deepcopy(model).requires_grad_(False)
+        trainer.reference = ReferenceModel(copy.deepcopy(model).requires_grad_(False), trainer.scorer)
     return trainer
 
 
@@ -88,10 +89,11 @@ def test_the_reference_stays_as_it_is(autocast: torch.dtype | None, tmp_path: Pa
     before = weights_of(model)
     trainer = _trainer(model, tmp_path, live=True, autocast=autocast, steps=3)
     trainer.train()
-    assert trainer.reference is not None
-    for name, weight in weights_of(trainer.reference).items():
+    assert isinstance(trainer.reference, ReferenceModel)
+    reference = trainer.reference.model
+    for name, weight in weights_of(reference).items():
         assert torch.equal(weight, before[name]), name
-    assert all(parameter.grad is None for parameter in trainer.reference.parameters())
+    assert all(parameter.grad is None for parameter in reference.parameters())
     assert any(not torch.equal(weight, before[name]) for name, weight in weights_of(model).items())
 
 
@@ -117,7 +119,7 @@ def test_a_live_reference_is_paid_for_in_operations(tmp_path: Path) -> None:
 def test_a_pair_without_known_log_probs_needs_a_live_reference(tmp_path: Path) -> None:
     trainer = _trainer(ARCHITECTURES["qwen2"](), tmp_path, live=True)
     trainer.reference = None
-    with pytest.raises(ValueError, match="no reference log-probs"):
+    with pytest.raises(ValueError, match="no reference log-prob"):
         trainer.train()
 
 

@@ -11,7 +11,7 @@ import torch
 from tests.architectures import ARCHITECTURES
 from tests.training.small import preference_trainer, tokenized_pairs, weights_of
 from tiebreak.errors import InputError, RunError
-from tiebreak.training.tree_trainer import remove_partial
+from tiebreak.training.checkpoints import remove_partial
 
 SETTINGS = {
     "epochs": 2,

@@ -83,7 +83,20 @@ def objectives(as_json: AsJson = False) -> None:
 
     found = [objective_named(name) for name in objective_names()]
     if as_json:
-        typer.echo(json.dumps({o.name: {"settings": o.settings, "summary": o.summary} for o in found}, indent=2))
+        rows = {
+            o.name: {
+                "settings": dict(o.settings),
+                "summary": o.summary,
+                "source": o.source,
+                "needs_reference": o.needs_reference,
+                "unpaired": o.unpaired,
+            }
+            for o in found
+        }
+        typer.echo(json.dumps(rows, indent=2))
         return
     for entry in found:
-        typer.echo(f"{entry.name} ({', '.join(entry.settings)})\n    {entry.summary}")
+        settings = ", ".join(f"{name}={value}" for name, value in entry.settings.items())
+        kind = "labelled endings" if entry.unpaired else "pairs"
+        needs = "with a reference" if entry.needs_reference else "no reference"
+        typer.echo(f"{entry.name} ({settings})  [{kind}, {needs}]\n    {entry.summary}\n    {entry.source}")

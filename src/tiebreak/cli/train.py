@@ -16,6 +16,8 @@ TRAIN_EXAMPLE = "Example: tiebreak train --model gpt2 --data prefs.jsonl --beta 
 SFT_EXAMPLE = "Example: tiebreak sft --model gpt2 --data demonstrations.jsonl --epochs 2 --out runs/base"
 # The first step towards a model that answers is larger than the correction that preferences are.
 _SFT_RATE = 2e-5
+# An adapter has few weights, which have far to go.
+_ADAPTER_RATES = {"train": 1e-5, "sft": 2e-4}
 
 RecipeFile = Annotated[
     str | None, typer.Argument(help="A recipe file, or the name of a built-in one.", show_default=False)
@@ -35,6 +37,11 @@ Schema = Annotated[str | None, typer.Option(help="Format of the rows.")]
 SkipBadRows = Annotated[bool | None, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read.")]
 Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the order of the pairs.")]
+Adapter = Annotated[str | None, typer.Option(help="Train an adapter only: lora, dora or rslora.")]
+Quantize = Annotated[str | None, typer.Option(help="Hold the frozen model in few bits: nf4 or int8.")]
+Track = Annotated[
+    list[str] | None, typer.Option(help="Show the run in wandb, trackio, tensorboard or mlflow.", metavar="TRACKER")
+]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Any key of the recipe: --set train.warmup_ratio=0.1", metavar="K=V")
 ]
@@ -43,6 +50,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the run's manifest a
 
 _KEYS = {
     "model": "model.name",
+    "adapter": "model.adapter",
+    "quantize": "model.quantize",
+    "track": "track",
     "data": "data.source",
     "eval_data": "data.eval_source",
     "max_length": "data.max_length",
@@ -84,6 +94,9 @@ def train(
     skip_bad_rows: SkipBadRows = None,
     precision: Precision = None,
     seed: Seed = None,
+    adapter: Adapter = None,
+    quantize: Quantize = None,
+    track: Track = None,
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
@@ -109,6 +122,9 @@ def sft(
     skip_bad_rows: SkipBadRows = None,
     precision: Precision = None,
     seed: Seed = None,
+    adapter: Adapter = None,
+    quantize: Quantize = None,
+    track: Track = None,
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
@@ -154,9 +170,13 @@ def _recipe(command: str, recipe: str | None, changes: dict[str, Any]) -> Recipe
             fix=f"tiebreak {command} --model MODEL --data SOURCE, or a recipe; to see it work: tiebreak quickstart",
         )
     start = Recipe() if recipe is None else recipe_named(recipe)
-    if command == "sft" and "learning_rate" not in start.train.model_fields_set:
-        changes = {"train.learning_rate": _SFT_RATE, **changes}
-    return start.with_settings(changes)
+    own_rate = "learning_rate" in start.train.model_fields_set or "train.learning_rate" in changes
+    chosen = start.with_settings(changes)
+    if own_rate:
+        return chosen
+    if chosen.model.adapter is not None:
+        return chosen.with_settings({"train.learning_rate": _ADAPTER_RATES[command]})
+    return chosen.with_settings({"train.learning_rate": _SFT_RATE}) if command == "sft" else chosen
 
 
 def _resumed(out: Path | None, recipe: str | None, changes: dict[str, Any]) -> Run:

@@ -28,11 +28,14 @@ class SequenceLogps:
         logp: sum of the log-probabilities of the ending's tokens, in nats, shape (sequences,), float32.
         tokens: how many tokens were summed, shape (sequences,), float32.
         mean_logit: mean raw logit over the ending's positions and the vocabulary, shape (sequences,), no gradient.
+        confidence: mean over the ending's tokens of the log-probability less that of two equal draws, in nats, shape
+            (sequences,), no gradient; None where it was not asked for.
     """
 
     logp: Tensor
     tokens: Tensor
     mean_logit: Tensor
+    confidence: Tensor | None = None
 
     @property
     def mean_logp(self) -> Tensor:
@@ -40,13 +43,38 @@ class SequenceLogps:
         return self.logp / self.tokens
 
 
-def sequence_logps(model: nn.Module, batch: Batch, *, autocast: torch.dtype | None = None) -> SequenceLogps:
+@dataclass(frozen=True)
+class Measures:
+    """What is summed over an ending's tokens, where it is not simply their log-probabilities.
+
+    Attributes:
+        length_alpha: weight of the tokens by which an ending of a pair is longer than the other; 1 is a plain sum.
+            Source: Liu et al. 2024, LD-DPO, arXiv 2409.06411.
+        confidence: find out the policy's confidence too, which weights a pair in WPO.
+            Source: Zhou et al. 2024, WPO, arXiv 2406.11827, eq. 2 and its alignment of weights.
+    """
+
+    length_alpha: float = 1.0
+    confidence: bool = False
+
+    def sums_only(self) -> Measures:
+        """The same without the confidence."""
+        return Measures(self.length_alpha)
+
+
+PLAIN = Measures()
+
+
+def sequence_logps(
+    model: nn.Module, batch: Batch, *, autocast: torch.dtype | None = None, measures: Measures = PLAIN
+) -> SequenceLogps:
     """Score the endings of a batch.
 
     Args:
         model: a causal language model of `transformers`, possibly wrapped for several devices.
         batch: the sequences, on the model's device.
         autocast: type of the arithmetic; None is the type of the weights.
+        measures: what is summed.
     Returns:
         Log-probabilities of all endings, in the order of the groups the batch was built from.
     """
@@ -54,7 +82,7 @@ def sequence_logps(model: nn.Module, batch: Batch, *, autocast: torch.dtype | No
     if isinstance(batch, PaddedBatch):
         with context:
             logits, target, sequence = _padded_logits(model, batch)
-        return _summed(*_looked_up(logits.float(), target), target, sequence, batch.sequences)
+        return _summed(*_looked_up(logits.float(), target, measures), sequence, batch.sequences, measures)
     inner = unwrapped(model)
     head = plain_head(inner)
     # Extra keyword arguments of the call reach the attention function; that is how it learns of the trees.
@@ -66,14 +94,23 @@ def sequence_logps(model: nn.Module, batch: Batch, *, autocast: torch.dtype | No
             logits_to_keep=batch.keep,
             tree=plan_of(batch),
         ).logits[0]
+    collision: Tensor | None
     if head is None:
-        logp, mean = _looked_up(out.float()[batch.kept_row], batch.target)
+        logp, mean, collision = _looked_up(out.float()[batch.kept_row], batch.target, measures)
     else:
-        logp, means = target_logps(
-            out, head.weight, head.bias, batch.kept_row, batch.target, entry=batch.entry, arithmetic=autocast
+        logp, means, collision = target_logps(
+            out,
+            head.weight,
+            head.bias,
+            batch.kept_row,
+            batch.target,
+            entry=batch.entry,
+            arithmetic=autocast,
+            collisions=measures.confidence,
         )
         mean = means[batch.kept_row]
-    return _summed(logp, mean, batch.target, batch.sequence, batch.sequences)
+        collision = None if collision is None else collision[batch.kept_row]
+    return _summed(logp, mean, collision, batch.sequence, batch.sequences, measures)
 
 
 @contextmanager
@@ -123,19 +160,37 @@ def _padded_logits(model: nn.Module, batch: PaddedBatch) -> tuple[Tensor, Tensor
     return logits[:, :-1][scored], batch.input_ids[:, 1:][scored], sequence
 
 
-def _looked_up(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probability and mean logit of each target, from logits of shape (targets, vocabulary)."""
-    chosen = logits.gather(1, target[:, None])[:, 0]
-    return chosen - torch.logsumexp(logits, dim=-1), logits.detach().mean(dim=-1)
+def _looked_up(logits: Tensor, target: Tensor, measures: Measures) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Log-probability, mean logit and collision of each target, from logits of shape (targets, vocabulary)."""
+    normalizer = torch.logsumexp(logits, dim=-1)
+    logp = logits.gather(1, target[:, None])[:, 0] - normalizer
+    collision = None
+    if measures.confidence:
+        collision = (torch.logsumexp(2 * logits.detach(), dim=-1) - 2 * normalizer).detach()
+    return logp, logits.detach().mean(dim=-1), collision
 
 
-def _summed(logp: Tensor, mean_logit: Tensor, target: Tensor, sequence: Tensor, sequences: int) -> SequenceLogps:
-    """From one number a token to one a sequence."""
+def _summed(
+    logp: Tensor, mean_logit: Tensor, collision: Tensor | None, sequence: Tensor, sequences: int, measures: Measures
+) -> SequenceLogps:
+    """From one number a token to one a sequence; the tokens of a sequence stand together, in order."""
     zeros = torch.zeros(sequences, device=logp.device)
-    tokens = zeros.index_add(0, sequence, torch.ones(target.shape, device=logp.device))
-    return SequenceLogps(
-        zeros.index_add(0, sequence, logp), tokens, zeros.index_add(0, sequence, mean_logit.detach()) / tokens
-    )
+    tokens = zeros.index_add(0, sequence, torch.ones(sequence.shape, device=logp.device))
+    confidence = None
+    if collision is not None:
+        confidence = zeros.index_add(0, sequence, logp.detach() - collision) / tokens
+    if measures.length_alpha != 1:
+        logp = logp * _desensitized(tokens, sequence, measures.length_alpha)
+    mean = zeros.index_add(0, sequence, mean_logit.detach()) / tokens
+    return SequenceLogps(zeros.index_add(0, sequence, logp), tokens, mean, confidence)
+
+
+def _desensitized(tokens: Tensor, sequence: Tensor, alpha: float) -> Tensor:
+    """The weight of each token: 1 up to the length of the pair's shorter ending, alpha beyond; shape (tokens,)."""
+    shorter = tokens.view(-1, 2).amin(1).repeat_interleave(2)
+    first = tokens.cumsum(0) - tokens
+    place = torch.arange(len(sequence), device=sequence.device) - first[sequence]
+    return torch.where(place < shorter[sequence], 1.0, alpha)
 
 
 def unwrapped(model: nn.Module) -> PreTrainedModel:

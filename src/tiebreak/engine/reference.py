@@ -134,7 +134,8 @@ def reference_scores(
 def _key(groups: Sequence[ScoredGroup], scorer: Scorer, fingerprint: str, device: str) -> bytes:
     threads = torch.get_num_threads()
     machine = (device, torch.backends.cpu.get_cpu_capability(), threads, torch.__version__, transformers.__version__)
-    digest = hashlib.sha256(f"{ENGINE_VERSION}|{machine}|{fingerprint}|{scorer.path}|{scorer.autocast}".encode())
+    what = "" if scorer.measures.length_alpha == 1 else f"|length_alpha={scorer.measures.length_alpha}"
+    digest = hashlib.sha256(f"{ENGINE_VERSION}|{machine}|{fingerprint}|{scorer.path}|{scorer.autocast}{what}".encode())
     for group in groups:
         for tokens in (group.prompt, *group.endings):
             digest.update(len(tokens).to_bytes(4, "little"))

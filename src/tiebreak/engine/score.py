@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tiebreak.engine.logprobs import sequence_logps, unwrapped
+from tiebreak.engine.logprobs import PLAIN, Measures, sequence_logps, unwrapped
 from tiebreak.engine.memory import does_not_fit, give_back, is_out_of_memory
 from tiebreak.engine.microbatch import Path, build_batch, split
 from tiebreak.engine.products import keeping_copies
@@ -32,11 +32,13 @@ class Scorer:
         path: tree or padded batches.
         autocast: type of the arithmetic; None is the type of the weights.
         budget: tokens a micro-batch may compute.
+        measures: what is summed over an ending's tokens.
     """
 
     path: Path = "tree"
     autocast: torch.dtype | None = None
     budget: int = 2048
+    measures: Measures = PLAIN
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def score_microbatch(model: torch.nn.Module, groups: Sequence[ScoredGroup], scor
 @torch.no_grad()
 def _score(model: torch.nn.Module, groups: Sequence[ScoredGroup], scorer: Scorer) -> Floats:
     device = unwrapped(model).device
-    found = sequence_logps(model, build_batch(groups, scorer.path, device), autocast=scorer.autocast)
+    batch = build_batch(groups, scorer.path, device)
+    found = sequence_logps(model, batch, autocast=scorer.autocast, measures=scorer.measures.sums_only())
     rows = torch.stack([found.logp, found.tokens, found.mean_logit]).float().cpu().numpy()
     return np.asarray(rows.reshape(3, len(groups), -1), dtype=np.float32)
 

@@ -40,7 +40,8 @@ def target_logps(
     entry: Tensor | None = None,
     arithmetic: torch.dtype | None = None,
     kept_bytes: int | None = None,
-) -> tuple[Tensor, Tensor]:
+    collisions: bool = False,
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """Log-probabilities of target tokens.
 
     A second backward pass through the same result is not possible: what is kept is used up.
@@ -55,20 +56,22 @@ def target_logps(
             (targets,), int64; None is to be found out.
         arithmetic: type of the products; None is that of the weights.
         kept_bytes: most memory of the softmax that is kept for the backward pass; None is `KEPT_BYTES`.
+        collisions: find out the third result too.
     Returns:
-        Log-probabilities in nats, shape (targets,), float32; and the mean logit of each row, shape (rows,), float32,
-        without a gradient.
+        Log-probabilities in nats, shape (targets,), float32; the mean logit of each row, shape (rows,), float32,
+        without a gradient; and the log-probability that two draws from a row's distribution are the same token, in
+        nats, shape (rows,), float32, without a gradient, or None.
     """
     limit = KEPT_BYTES.get(hidden.device.type, KEPT_BYTES["cpu"]) if kept_bytes is None else kept_bytes
     if entry is None:
         entry = torch.unique(row * weight.shape[0] + target, return_inverse=True)[1]
     wide = arithmetic or weight.dtype
     rows_at_once = max(1, limit // (weight.shape[0] * wide.itemsize))
-    settings = (wide, rows_at_once, torch.is_grad_enabled())
-    found: tuple[Tensor, Tensor] = _TargetLogps.apply(  # type: ignore[no-untyped-call]
+    settings = (wide, rows_at_once, torch.is_grad_enabled(), collisions)
+    logp, mean_logit, collision = _TargetLogps.apply(  # type: ignore[no-untyped-call]
         hidden, weight, bias, row, target, entry, settings
     )
-    return found
+    return logp, mean_logit, collision if collisions else None
 
 
 class _TargetLogps(torch.autograd.Function):
@@ -81,9 +84,9 @@ class _TargetLogps(torch.autograd.Function):
         row: Tensor,
         target: Tensor,
         entry: Tensor,
-        settings: tuple[torch.dtype, int, bool],
-    ) -> tuple[Tensor, Tensor]:
-        arithmetic, rows_at_once, with_gradient = settings
+        settings: tuple[torch.dtype, int, bool, bool],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        arithmetic, rows_at_once, with_gradient, collisions = settings
         rows = hidden.shape[0]
         keep = with_gradient and any(ctx.needs_input_grad[:3]) and rows <= rows_at_once
         x, w = hidden.to(arithmetic), weight_in(weight, arithmetic)
@@ -91,11 +94,14 @@ class _TargetLogps(torch.autograd.Function):
         logit = torch.zeros(len(row), device=hidden.device)
         normalizer = torch.empty(rows, device=hidden.device)
         mean_logit = torch.empty(rows, device=hidden.device)
+        collision = torch.empty(rows if collisions else 0, device=hidden.device)
         kept = None
         for part in _parts(rows, rows_at_once):
             logits = multiply(x[part], w, small_bias)
             inside, local = _inside(row, part)
             logit = torch.where(inside, logits[local, target].float(), logit)
+            if collisions:
+                collision[part] = torch.cat([torch.logsumexp(2 * block.float(), -1) for block in _blocks(logits)])
             mean_logit[part], normalizer[part] = _normalized(logits, overwrite=keep)
             kept = logits if keep else None
             del logits  # before the next block is there
@@ -103,12 +109,14 @@ class _TargetLogps(torch.autograd.Function):
         # The weight is saved so that autograd notices when it was changed before the backward pass.
         ctx.save_for_backward(x, weight, bias, row, target, entry, normalizer, logp, kept)
         ctx.w, ctx.rows_at_once, ctx.hidden_type = w, rows_at_once, hidden.dtype
-        ctx.mark_non_differentiable(mean_logit)
-        return logp, mean_logit
+        if collisions:
+            collision -= 2 * normalizer
+        ctx.mark_non_differentiable(mean_logit, collision)
+        return logp, mean_logit, collision
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, row, target, entry, normalizer, logp, softmax = ctx.saved_tensors
         w: Tensor = ctx.w
         wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]

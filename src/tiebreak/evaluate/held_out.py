@@ -5,19 +5,17 @@ from __future__ import annotations
 import torch
 
 from tiebreak.engine.score import Scores
-from tiebreak.objectives import PairLogps, pair_metrics
-from tiebreak.objectives.registry import PairLoss
+from tiebreak.objectives import Loss, PairLogps, pair_metrics
 
 
-def held_out_metrics(policy: Scores, reference: Scores | None, *, objective: PairLoss, beta: float) -> dict[str, float]:
+def held_out_metrics(policy: Scores, reference: Scores | None, *, objective: Loss) -> dict[str, float]:
     """Means over the held-out pairs, with the prefix `eval_`.
 
     Args:
         policy: scores of the model that is measured, chosen first.
         reference: scores of its reference; None leaves out everything that needs one. A model measured against
             itself has no accuracy: all its margins are exactly zero.
-        objective: the loss.
-        beta: scale of the rewards, per nat.
+        objective: the loss, which also says what a reward is.
     """
     mine = _pairs(policy)
     metrics: dict[str, float] = {
@@ -27,12 +25,12 @@ def held_out_metrics(policy: Scores, reference: Scores | None, *, objective: Pai
         "eval_logits/chosen": float(policy.mean_logit[:, 0].mean(dtype="float64")),
         "eval_logits/rejected": float(policy.mean_logit[:, 1].mean(dtype="float64")),
     }
-    if reference is None:
+    if reference is None and objective.needs_reference:
         return metrics
-    theirs = _pairs(reference)
+    theirs = _pairs(reference) if reference is not None and objective.needs_reference else None
     metrics["eval_loss"] = float(objective(mine, theirs).double().mean())
-    rewards = pair_metrics(mine, theirs, beta=beta)
-    if policy is reference:
+    rewards = pair_metrics(mine, theirs, beta=objective.beta, reward=objective.reward)
+    if policy is reference and theirs is not None:
         del rewards["rewards/accuracies"]
     return metrics | {
         f"eval_{name}": float(value.double().mean()) for name, value in rewards.items() if name.startswith("rewards/")

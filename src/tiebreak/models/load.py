@@ -5,24 +5,22 @@ Weights are read from safetensors only. Code that a model brings along runs only
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils.hub import cached_file
 
 from tiebreak.bundled import base_model_path
 from tiebreak.errors import InputError
+from tiebreak.models.adapters import CONFIG, base_name, is_adapter_folder, load_adapter, merge
 from tiebreak.models.fuse import fuse
+from tiebreak.models.hub_errors import explained, only_cached
+from tiebreak.models.quantize import Quantization, one_arithmetic, quantization_config
 
 BUNDLED = "bundled:base"
 
@@ -57,7 +55,7 @@ def locate(name: str, revision: str | None = None) -> Located:
     if not name:
         raise InputError("The model has no name.", where="model.name")
     if (path / "recipe.yaml").is_file():
-        if not (path / "model" / "config.json").is_file():
+        if not any((path / "model" / name).is_file() for name in ("config.json", CONFIG)):
             raise InputError(
                 f"The run '{name}' has no finished model yet.",
                 where=str(path / "model"),
@@ -71,26 +69,54 @@ def locate(name: str, revision: str | None = None) -> Located:
     return Located(name, revision)
 
 
+def adapter_folder(name: str, revision: str | None = None) -> Path | None:
+    """The folder of an adapter, if the name is that of one; an adapter on the Hub is fetched.
+
+    Args:
+        name, revision: as for `locate`.
+    Raises:
+        InputError: the name can be no model's.
+    """
+    found = locate(name, revision)
+    if found.is_local:
+        return Path(found.source) if is_adapter_folder(found.source) else None
+    return hub_adapter(found.source, found.revision)
+
+
 def load_model(
     name: str,
     *,
     revision: str | None = None,
     dtype: torch.dtype = torch.float32,
     trust_remote_code: bool = False,
+    quantize: Quantization | None = None,
+    device: torch.device | None = None,
 ) -> PreTrainedModel:
-    """Load a causal language model.
+    """Load a causal language model; an adapter is merged into the model it was trained beside.
 
     Args:
         name: as for `locate`.
         revision: of a Hub model.
         dtype: type of the weights in memory.
         trust_remote_code: run code that the model brings along.
+        quantize: hold the linear layers in 4 or 8 bits.
+        device: where quantized weights are put, which cannot be moved; None is the CPU.
     Returns:
         The model on the CPU, in evaluation mode (dropout off).
     Raises:
         InputError: there is no such model, it cannot be reached, or it is not a causal language model.
     """
+    adapter = adapter_folder(name, revision)
+    if adapter is not None:
+        base = load_model(base_name(adapter), dtype=dtype, trust_remote_code=trust_remote_code)
+        load_adapter(base, adapter, trainable=False)
+        return merge(base)
     found = locate(name, revision)
+    local = only_cached(found.source)
+    more: dict[str, Any] = {}
+    if quantize is not None:
+        config = quantization_config(quantize, dtype)
+        more = {"quantization_config": config, "device_map": {"": device or torch.device("cpu")}}
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             found.source,
@@ -99,9 +125,12 @@ def load_model(
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
             output_loading_info=True,
+            local_files_only=local,
+            adapter_kwargs={"local_files_only": local},  # it looks for an adapter on its own account
+            **more,
         )
     except (OSError, ValueError, KeyError, ImportError, HFValidationError) as error:
-        raise _explained(error, name, found) from error
+        raise explained(error, name, found.source, found.revision) from error
     model: PreTrainedModel = loaded[0]
     told: dict[str, Any] = loaded[1]
     missing = sorted(told.get("missing_keys", ()))
@@ -112,9 +141,28 @@ def load_model(
             fix="name a causal language model, not a classifier or reward model",
         )
     _make_savable(model)
+    one_arithmetic(model)
     fuse(model)
     model.train(False)
     return model
+
+
+def hub_adapter(repo: str, revision: str | None) -> Path | None:
+    """Fetch an adapter from the Hub; None where the repository holds a whole model, or cannot be seen from here.
+
+    What is wrong with a repository is left to the loading of the model, which says it better.
+    """
+    quiet = {f"_raise_exceptions_for_{kind}": False for kind in ("missing_entries", "gated_repo", "connection_errors")}
+    try:
+        config = cached_file(repo, CONFIG, revision=revision or "main", local_files_only=only_cached(repo), **quiet)
+    except (OSError, ValueError, HFValidationError):
+        return None
+    if config is None:
+        return None
+    patterns = ["adapter_*", "tokenizer*", "*.jinja", "special_tokens_map.json", "vocab*", "merges.txt"]
+    local = only_cached(repo)
+    folder = Path(snapshot_download(repo, revision=revision, allow_patterns=patterns, local_files_only=local))
+    return folder if is_adapter_folder(folder) else None
 
 
 def _make_savable(model: PreTrainedModel) -> None:
@@ -137,67 +185,28 @@ def load_tokenizer(
     found = locate(name, revision)
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            found.source, revision=found.revision or "main", trust_remote_code=trust_remote_code
+            found.source,
+            revision=found.revision or "main",
+            trust_remote_code=trust_remote_code,
+            local_files_only=only_cached(found.source),
         )
     except (OSError, ValueError, KeyError, ImportError, HFValidationError) as error:
-        raise _explained(error, name, found) from error
+        raise explained(error, name, found.source, found.revision) from error
     return tokenizer
 
 
 def load_config(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Any:
-    """Load a model's configuration; names as for `locate`."""
+    """Load a model's configuration; names as for `locate`. That of an adapter is its model's."""
+    adapter = adapter_folder(name, revision)
+    if adapter is not None:
+        return load_config(base_name(adapter), trust_remote_code=trust_remote_code)
     found = locate(name, revision)
     try:
         return AutoConfig.from_pretrained(
-            found.source, revision=found.revision or "main", trust_remote_code=trust_remote_code
+            found.source,
+            revision=found.revision or "main",
+            trust_remote_code=trust_remote_code,
+            local_files_only=only_cached(found.source),
         )
     except (OSError, ValueError, KeyError, ImportError, HFValidationError) as error:
-        raise _explained(error, name, found) from error
-
-
-def _explained(error: Exception, name: str, found: Located) -> InputError:
-    """The error of a library as a sentence with what to do."""
-    causes = list(_chain(error))
-    where = f"model.name = {name}"
-    if any(isinstance(cause, GatedRepoError) for cause in causes):
-        return InputError(
-            f"The model '{name}' is gated: its owners give access on request.",
-            where=where,
-            fix=f"ask for access on https://huggingface.co/{name}, then log in with `hf auth login`",
-        )
-    if any(isinstance(cause, RevisionNotFoundError) for cause in causes):
-        return InputError(f"The model '{name}' has no revision '{found.revision}'.", where=where)
-    if any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
-        return InputError(
-            f"There is no model '{name}' on the Hub, or it is private.",
-            where=where,
-            fix="check the spelling; for a private model log in with `hf auth login`",
-        )
-    unreachable = any(isinstance(cause, LocalEntryNotFoundError | ConnectionError) for cause in causes)
-    if not found.is_local and (unreachable or "couldn't connect" in str(error).lower()):
-        return InputError(
-            f"The Hub cannot be reached, and the model '{name}' is not in the local cache.",
-            where=where,
-            fix=f"check the network, or name a folder that holds the model{_near_folder(name)}",
-        )
-    first = str(error).strip().split("\n")[0]
-    if "safetensors" in first.lower():
-        return InputError(
-            f"The model '{name}' has no safetensors weights, and Tiebreak reads no pickled ones.",
-            where=where,
-            fix="convert it once with transformers' save_pretrained, or choose a revision that has them",
-        )
-    return InputError(f"The model '{name}' cannot be loaded: {first[:300]}", where=where)
-
-
-def _near_folder(name: str) -> str:
-    """A proposal, where a folder here is called nearly the same."""
-    folders = [entry.name for entry in Path().iterdir() if (entry / "config.json").is_file()]
-    near = difflib.get_close_matches(name, folders, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
-
-
-def _chain(error: BaseException | None) -> Any:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+        raise explained(error, name, found.source, found.revision) from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from tiebreak.report import forms
-from tiebreak.runs.entries import interval, is_supervised, number
+from tiebreak.runs.entries import interval, is_supervised, number, text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,7 +48,10 @@ def result_rows(manifest: Mapping[str, Any]) -> list[Row]:
     Returns:
         A row for each figure that was measured before or after.
     """
-    rows = _supervised_rows(manifest) if is_supervised(manifest) else _preference_rows(manifest)
+    if is_supervised(manifest):
+        rows = _supervised_rows(manifest)
+    else:
+        rows = _labelled_rows(manifest) if text(manifest, "kind") == "labelled" else _preference_rows(manifest)
     rows += _judge_rows(manifest)
     return [row for row in rows if (row.before, row.after) != (forms.DASH, forms.DASH)]
 
@@ -78,15 +81,19 @@ def accuracy_interval(manifest: Mapping[str, Any]) -> tuple[float, float] | None
 
 def _preference_rows(manifest: Mapping[str, Any]) -> list[Row]:
     accuracy, chance = number(manifest, "after", "eval_rewards/accuracies"), accuracy_interval(manifest)
+    # Against itself a model has margins of exactly 0, so an accuracy there would be a figure without a meaning; an
+    # objective without a reference has one.
+    first = number(manifest, "before", "eval_rewards/accuracies")
+    if not number(manifest, "before", "eval_rewards/margins"):
+        first = None
     return [
-        # Before training every margin is exactly 0, so an accuracy there would be a figure without a meaning.
         Row(
             "held-out accuracy",
-            forms.DASH,
+            forms.DASH if first is None else forms.percent(first),
             forms.with_interval(accuracy, chance),
             "higher",
             _from_chance(accuracy, chance),
-            "share of unseen pairs in which training favoured the chosen answer; 50% is chance",
+            "share of unseen pairs whose chosen answer has the higher reward; 50% is chance",
         ),
         _row(
             manifest,
@@ -106,6 +113,38 @@ def _preference_rows(manifest: Mapping[str, Any]) -> list[Row]:
             forms.percent,
             "higher",
             "share of unseen pairs in which the model gives the chosen answer more probability than the rejected one",
+        ),
+    ]
+
+
+def _labelled_rows(manifest: Mapping[str, Any]) -> list[Row]:
+    return [
+        _row(
+            manifest, "held-out loss", "eval_loss", forms.decimal, "lower", "what training minimizes, on unseen answers"
+        ),
+        _row(
+            manifest,
+            "held-out margin",
+            "eval_rewards/margins",
+            forms.signed,
+            "higher",
+            "how far the mean reward of good unseen answers is above that of bad ones",
+        ),
+        _row(
+            manifest,
+            "reward of good answers",
+            "eval_rewards/chosen",
+            forms.signed,
+            "higher",
+            "how much likelier than before the model finds unseen answers that people liked",
+        ),
+        _row(
+            manifest,
+            "reward of bad answers",
+            "eval_rewards/rejected",
+            forms.signed,
+            "lower",
+            "how much likelier than before the model finds unseen answers that people did not like",
         ),
     ]
 

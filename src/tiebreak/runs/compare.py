@@ -28,7 +28,6 @@ METRICS: tuple[tuple[str, tuple[str, ...], Literal["higher", "lower"] | None], .
     ("judge.win_rate", ("judge", "win_rate", "value"), "higher"),
     ("train_seconds", ("timings", "train"), "lower"),
 )
-_SAME_SCALE = ("objective.name", "objective.beta", "objective.label_smoothing")
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,8 @@ def compare(runs: Sequence[RunFolder]) -> Comparison:
     manifests = [run.manifest() for run in runs]
     settings = differing([run.recipe().model_dump(by_alias=True, mode="json") for run in runs])
     changed = {setting.key for setting in settings}
-    same_scale = not changed.intersection(_SAME_SCALE) and len({is_supervised(each) for each in manifests}) == 1
+    one_loss = not any(key.startswith("objective.") for key in changed)
+    same_scale = one_loss and len({is_supervised(each) for each in manifests}) == 1
     metrics = [
         _metric(name, [number(manifest, *keys) for manifest in manifests], better or _if_same_scale(name, same_scale))
         for name, keys, better in METRICS

@@ -25,7 +25,16 @@ PAIR_METRICS = (
     "eval_logps/chosen",
     "eval_logps/rejected",
 )
-SUPERVISED_METRICS = ("eval_loss",)
+LABELLED_METRICS = (
+    "eval_loss",
+    "eval_rewards/margins",
+    "eval_rewards/chosen",
+    "eval_rewards/rejected",
+    "eval_logps/chosen",
+    "eval_logps/rejected",
+)
+# Names that the best model can be kept by, for each kind of data.
+METRICS = {"preference": PAIR_METRICS, "labelled": LABELLED_METRICS, "supervised": ("eval_loss",)}
 _LOWER_IS_BETTER = ("eval_loss", "eval_rewards/rejected", "eval_logps/rejected")
 
 

@@ -88,12 +88,14 @@ class Example:
     Attributes:
         group: prompt and endings as token ids.
         weight: how much it counts; 1 is a plain example.
-        reference: the reference's log-prob of each ending, in nats; empty in supervised training.
+        reference: the reference's log-prob of each ending, in nats; empty where there is none.
+        desirable: whether a labelled ending was found good; True elsewhere.
     """
 
     group: ScoredGroup
     weight: float
     reference: tuple[float, ...] = ()
+    desirable: bool = True
 
 
 class Examples(torch.utils.data.Dataset[Example]):
@@ -101,20 +103,23 @@ class Examples(torch.utils.data.Dataset[Example]):
 
     Args:
         groups: the token ids.
-        reference: the reference's scores, one row a group; None in supervised training.
+        reference: the reference's scores, one row a group; None where there are none.
     """
 
     def __init__(self, groups: Groups, reference: Scores | None = None) -> None:
         self.groups = groups
         self.reference = reference
-        self.weights: Any = groups.dataset.with_format("numpy")["weight"][:]
+        columns = groups.dataset.with_format("numpy")
+        self.weights: Any = columns["weight"][:]
+        self.labels: Any = columns["label"][:] if "label" in groups.dataset.column_names else None
 
     def __len__(self) -> int:
         return len(self.groups)
 
     def __getitem__(self, index: int) -> Example:
         reference = () if self.reference is None else tuple(float(x) for x in self.reference.logp[index])
-        return Example(self.groups[index], float(self.weights[index]), reference)
+        desirable = True if self.labels is None else bool(self.labels[index])
+        return Example(self.groups[index], float(self.weights[index]), reference, desirable)
 
 
 def collate(examples: list[Example]) -> dict[str, list[Example]]:

@@ -1,73 +1,102 @@
-"""PreferenceTrainer: trains a model on pairs with any objective, against a cached or a live reference."""
+"""PreferenceTrainer: trains a model on pairs with any objective, against a cached, a live, or no reference."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
-from tiebreak.engine.logprobs import Batch, SequenceLogps, sequence_logps
+from tiebreak.engine.logprobs import Batch, SequenceLogps
 from tiebreak.engine.memory import moved
-from tiebreak.objectives import PairLogps, pair_metrics
-from tiebreak.objectives.registry import PairLoss
+from tiebreak.objectives import Loss, PairLogps, pair_metrics
+from tiebreak.objectives.weighting import wpo_weights
 from tiebreak.training.examples import Example
+from tiebreak.training.live import LiveReference, MovingReference
 from tiebreak.training.tree_trainer import TreeTrainer
 
 
-class PreferenceTrainer(TreeTrainer):
-    """Trains on pairs.
+class ComparingTrainer(TreeTrainer):
+    """Trains on endings whose log-probs are compared with a reference's.
 
     Args:
-        objective: `(policy, reference) -> loss of each pair`, with its settings filled in.
-        beta: scale of the reported rewards, per nat.
-        reference: a frozen model that scores the pairs whose reference log-probs are not known, micro-batch by
-            micro-batch, beside the policy; None where all are known.
-        settings: of `TreeTrainer`; an example carries its two reference log-probs, chosen first, where they are known.
+        objective: the loss, with its settings filled in.
+        reference: scores the endings of a micro-batch whose reference log-probs are not known; None where all are
+            known, or none is needed.
+        moving: lets the reference follow the policy; None is a fixed one.
+        settings: of `TreeTrainer`; an example carries the reference log-prob of each ending where it is known.
     """
 
     def __init__(
         self,
         *args: Any,
-        objective: PairLoss,
-        beta: float,
-        reference: PreTrainedModel | None = None,
+        objective: Loss,
+        reference: LiveReference | None = None,
+        moving: MovingReference | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(*args, **settings)
-        self.objective: PairLoss = objective
-        self.beta = beta
+        self.objective: Loss = objective
         self.reference = reference
+        self.moving = moving
+        if moving is not None:
+            self.add_callback(moving)
+
+    @property
+    def whole_step(self) -> bool:
+        """Whether the objective compares the examples of a step."""
+        return self.objective.whole_step
 
     def counts(self, example: Example) -> float:
-        """A pair counts once; its weight scales its loss."""
+        """An example counts once; its weight scales its loss."""
         return 1.0
 
-    def known_of(self, batch: Batch, examples: Sequence[Example]) -> Tensor:
-        """The reference's log-probs, shape (pairs, 2): from the examples, or from the live reference."""
+    def known_of(self, batch: Batch, examples: Sequence[Example]) -> Tensor | None:
+        """The reference's log-probs, shape (examples, 2): from the examples, or from the live reference."""
+        if not self.objective.needs_reference:
+            return None
         if all(example.reference for example in examples):
             return moved(torch.tensor([example.reference for example in examples]), self.args.device)
         if self.reference is None:
-            raise ValueError("a pair has no reference log-probs, and there is no live reference")
-        with torch.no_grad():
-            scores = sequence_logps(self.reference, batch, autocast=self.scorer.autocast)
+            raise ValueError("an ending has no reference log-prob, and there is no live reference")
         self.operations += self._cost.forward(batch)
-        return scores.logp.view(-1, 2)
+        return self.reference(batch).view(-1, 2)
+
+    def weights_of(self, examples: Sequence[Example]) -> Tensor:
+        """The weight of each example, shape (examples,)."""
+        return moved(torch.tensor([example.weight for example in examples]), self.args.device)
+
+    def save_more(self, folder: Path) -> None:
+        """Keep a reference that moves."""
+        if self.moving is not None:
+            self.moving.save(folder)
+
+    def load_more(self, folder: Path) -> None:
+        """Go on with the reference as it was."""
+        if self.moving is not None:
+            self.moving.load(folder)
+
+
+class PreferenceTrainer(ComparingTrainer):
+    """Trains on pairs; the endings of an example are the chosen one and the rejected one."""
 
     def loss_of(
         self, scores: SequenceLogps, examples: Sequence[Example], known: Tensor | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The objective's loss of each pair, and the sums of the pair metrics."""
-        if known is None:
-            raise ValueError("a preference needs the reference's log-probs")
+        """The objective's loss of each pair, and the pair metrics."""
         policy = PairLogps(scores.logp[0::2], scores.logp[1::2], scores.tokens[0::2], scores.tokens[1::2])
-        reference = PairLogps(known[:, 0], known[:, 1], policy.chosen_tokens, policy.rejected_tokens)
-        weights = moved(torch.tensor([example.weight for example in examples]), policy.chosen.device)
-        losses = weights * self.objective(policy, reference)
-        metrics = pair_metrics(policy, reference, beta=self.beta) | {
+        reference = (
+            PairLogps(known[:, 0], known[:, 1], policy.chosen_tokens, policy.rejected_tokens)
+            if known is not None
+            else None
+        )
+        losses = self.weights_of(examples) * self.objective(policy, reference)
+        if scores.confidence is not None:
+            losses = losses * wpo_weights(scores.confidence[0::2], scores.confidence[1::2])
+        metrics = pair_metrics(policy, reference, beta=self.objective.beta, reward=self.objective.reward)
+        return losses, metrics | {
             "logits/chosen": scores.mean_logit[0::2],
             "logits/rejected": scores.mean_logit[1::2],
         }
-        return losses, {name: value.detach().sum() for name, value in metrics.items()}

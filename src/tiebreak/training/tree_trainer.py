@@ -10,26 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    Trainer,
     TrainerCallback,
-    TrainerState,
     TrainingArguments,
 )
 from transformers.trainer_callback import PrinterCallback
-from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
+from transformers.trainer_utils import EvalLoopOutput
 
 from tiebreak.engine.checkpointing import recomputing
 from tiebreak.engine.logprobs import Batch, SequenceLogps, computing, sequence_logps
@@ -39,15 +34,17 @@ from tiebreak.engine.operations import cost_of
 from tiebreak.engine.products import keeping_copies
 from tiebreak.engine.score import BLOCK, Scorer
 from tiebreak.errors import RunError
-from tiebreak.files import flush_folder, move_folder
+from tiebreak.training.checkpoints import SafeCheckpoints
 from tiebreak.training.examples import Example, Examples, collate
-from tiebreak.training.troubles import GENTLER, first_line, not_finite
+from tiebreak.training.means import Means, divided
+from tiebreak.training.scored import joined
+from tiebreak.training.troubles import GENTLER, not_finite
 
 logger = logging.getLogger(__name__)
 _PARTIAL = ".partial"
 
 
-class TreeTrainer(Trainer):
+class TreeTrainer(SafeCheckpoints):
     """A trainer whose examples are groups of sequences that share a prompt.
 
     Args:
@@ -86,17 +83,15 @@ class TreeTrainer(Trainer):
             processing_class=tokenizer,
             callbacks=list(callbacks),
         )
+        self.keep_checkpoints = keep_checkpoints
         self.remove_callback(PrinterCallback)  # the caller says what is shown
         self.scorer = scorer
         self.budget = scorer.budget
-        self.keep_checkpoints = keep_checkpoints
         self.steps_an_epoch = steps_an_epoch
         self.on_smaller_budget = on_smaller_budget or _warn_of_budget
-        self._sums: dict[str, Tensor] = {}
-        self._counted = 0.0
+        self._means = Means()
         self._cost = cost_of(model)
         self.operations = self.tokens = 0  # of the newest step
-        self._saving_to: Path | None = None
 
     # What a subclass says.
 
@@ -108,20 +103,29 @@ class TreeTrainer(Trainer):
         """What the loss compares the model with, of each ending, shape (examples, endings); None where with nothing."""
         return None
 
+    @property
+    def whole_step(self) -> bool:
+        """Whether the loss of an example depends on the others of its step."""
+        return False
+
     def loss_of(
         self, scores: SequenceLogps, examples: Sequence[Example], known: Tensor | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss and metrics of each example of a micro-batch.
+        """Loss and metrics of each example.
 
         Args:
             scores: of all endings, example by example.
             examples: the examples.
             known: from `known_of`.
         Returns:
-            Loss of each example, shape (examples,), to be summed and divided by the step's counts; and for each
-            metric its sum over the examples, to be divided the same way.
+            Loss of each example, shape (examples,), to be summed and divided by the step's counts; and the metrics,
+            each of shape (examples,), NaN where one does not apply.
         """
         raise NotImplementedError
+
+    def derived(self, means: Mapping[str, float]) -> dict[str, float]:
+        """Further metrics, from the means of others."""
+        return {}
 
     # The step.
 
@@ -150,35 +154,68 @@ class TreeTrainer(Trainer):
         self.operations = self.tokens = 0
         counted = sum(self.counts(example) for example in examples)
         total = torch.zeros((), device=self.args.device)
-        sums: dict[str, Tensor] = {}
-        parts = split([example.group for example in examples], self.budget, self.scorer.path)
-        for number, members in enumerate(parts):
-            micro = [examples[i] for i in members]
+        indices = split([example.group for example in examples], self.budget, self.scorer.path)
+        parts = [[examples[i] for i in members] for members in indices]
+        means = Means()
+        slopes = self._slopes_of_step(model, parts, counted) if self.whole_step and len(parts) > 1 else None
+        for number, micro in enumerate(parts):
             last = number == len(parts) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
-                losses, metrics, batch = self._losses(model, micro)
-                loss = losses.sum() / counted
+                batch = self._batch_of(micro)
+                if slopes is None:
+                    scores, known = self._scored(model, batch, micro)
+                    loss = self._loss(scores, micro, known, counted, means)
+                    total += loss.detach()
+                else:
+                    loss = (self._scores_of(model, batch).logp * slopes.of[number]).sum()
                 with computing(model, batch):
                     self.accelerator.backward(loss)
-            total += loss.detach()
-            for name, value in metrics.items():
-                sums[name] = sums[name] + value if name in sums else value
-        for name, value in sums.items():
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
-        self._counted += counted
+        if slopes is not None:
+            means, total = slopes.means, slopes.loss
+        self._means.merge(means)
         return total
 
-    def _losses(self, model: nn.Module, examples: list[Example]) -> tuple[Tensor, dict[str, Tensor], Batch]:
-        batch = build_batch([example.group for example in examples], self.scorer.path, self.args.device)
+    @torch.no_grad()
+    def _slopes_of_step(self, model: nn.Module, parts: list[list[Example]], counted: float) -> _Slopes:
+        """Score a whole step, and find how its loss changes with each ending's log-prob.
+
+        A loss that compares the examples of a step cannot be summed up from micro-batches. But its gradient is that of
+        the log-probs, each times the slope of the loss at it; so the slopes are found first, and every micro-batch
+        then goes its way alone.
+        """
+        scored = [self._scored(model, self._batch_of(micro), micro, backward=False) for micro in parts]
+        scores, known = joined(scored)
+        means = Means()
+        with torch.enable_grad():
+            leaf = scores.logp.detach().requires_grad_()
+            examples = [example for micro in parts for example in micro]
+            loss = self._loss(replace(scores, logp=leaf), examples, known, counted, means)
+            (slope,) = torch.autograd.grad(loss, leaf)
+        return _Slopes(loss.detach(), torch.split(slope, [len(s.logp) for s, _ in scored]), means)
+
+    def _batch_of(self, examples: list[Example]) -> Batch:
+        return build_batch([example.group for example in examples], self.scorer.path, self.args.device)
+
+    def _scores_of(self, model: nn.Module, batch: Batch, *, backward: bool = True) -> SequenceLogps:
         self.tokens += batch.tokens
-        self.operations += 3 * self._cost.forward(batch)
+        self.operations += (3 if backward else 1) * self._cost.forward(batch)
+        return sequence_logps(model, batch, autocast=self.scorer.autocast, measures=self.scorer.measures)
+
+    def _scored(
+        self, model: nn.Module, batch: Batch, examples: list[Example], *, backward: bool = True
+    ) -> tuple[SequenceLogps, Tensor | None]:
         known = self.known_of(batch, examples)
-        scores = sequence_logps(model, batch, autocast=self.scorer.autocast)
+        return self._scores_of(model, batch, backward=backward), known
+
+    def _loss(
+        self, scores: SequenceLogps, examples: list[Example], known: Tensor | None, counted: float, means: Means
+    ) -> Tensor:
         losses, metrics = self.loss_of(scores, examples, known)
         # Waiting for the GPU at every step would cost more than a late message; there the log looks instead.
         if losses.device.type == "cpu" and not bool(torch.isfinite(losses).all()):
             raise not_finite(losses.tolist(), examples, self.state.global_step + 1)
-        return losses, metrics, batch
+        means.add({name: value.detach() for name, value in metrics.items()})
+        return losses.sum() / counted
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         found = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call]
@@ -201,10 +238,9 @@ class TreeTrainer(Trainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the means of the metrics since the last log; a loss that is not finite ends the run."""
-        if "loss" in logs and self._counted:
-            means = {name: float(value) / self._counted for name, value in self._sums.items()}
-            logs = {**logs, **means}
-            self._sums, self._counted = {}, 0.0
+        if "loss" in logs:
+            means = self._means.take()
+            logs = {**logs, **means, **self.derived(means)}
             # Every checkpoint is logged first, so that none is written of weights that are broken.
             if not abs(logs["loss"]) < 1e30 or not abs(logs.get("grad_norm", 0.0)) < 1e30:
                 raise RunError(f"Loss or gradient are not finite at step {self.state.global_step}.", fix=GENTLER)
@@ -226,34 +262,34 @@ class TreeTrainer(Trainer):
         examples: Examples = dataloader.dataset
         self.model_wrapped.eval()
         with keeping_copies():
-            sums, counted = self._evaluate_share(examples)
-        names = sorted(sums)
-        gathered = torch.stack([counted, *(sums[name] for name in names)])
-        gathered = self.accelerator.reduce(gathered, reduction="sum")
-        means = (gathered[1:] / gathered[0]).tolist()
-        metrics = {f"{metric_key_prefix}_{name}": value for name, value in zip(names, means, strict=True)}
+            found = self._evaluate_share(examples)
+        names, sums = found.stacked()
+        means = divided(names, self.accelerator.reduce(sums.to(self.args.device), reduction="sum"))
+        means |= self.derived(means)
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in means.items()}
         return EvalLoopOutput(predictions=np.empty(0), label_ids=None, metrics=metrics, num_samples=len(examples))
 
     @torch.no_grad()
-    def _evaluate_share(self, examples: Examples) -> tuple[dict[str, Tensor], Tensor]:
-        """Sums over this process's share of the examples."""
-        device = self.args.device
-        sums: dict[str, Tensor] = {}
-        counted = torch.zeros((), dtype=torch.float64, device=device)
+    def _evaluate_share(self, examples: Examples) -> Means:
+        """Means over this process's share of the examples, which are looked at as one step."""
+        seen: list[Example] = []
+        scored = []
         for micro in self._microbatches_of(examples):
-            for name, value in self._evaluated(micro).items():
-                sums[name] = sums.get(name, torch.zeros((), dtype=torch.float64, device=device)) + value.double()
-            counted += sum(self.counts(example) for example in micro)
-        return sums, counted
+            scored += self._evaluated(micro)
+            seen += micro
+        means = Means()
+        if seen:
+            scores, known = joined(scored)
+            losses, metrics = self.loss_of(replace(scores, confidence=None), seen, known)
+            counts = torch.tensor([self.counts(example) for example in seen], device=losses.device)
+            means.add(metrics)
+            means.add_weighted("loss", losses, counts)
+        return means
 
-    def _evaluated(self, micro: list[Example]) -> dict[str, Tensor]:
-        """Sums over one micro-batch; in two halves where memory does not suffice for the whole."""
+    def _evaluated(self, micro: list[Example]) -> list[tuple[SequenceLogps, Tensor | None]]:
+        """Scores of one micro-batch; of two halves where memory does not suffice for the whole."""
         try:
-            batch = build_batch([example.group for example in micro], self.scorer.path, self.args.device)
-            known = self.known_of(batch, micro)
-            scores = sequence_logps(self.model_wrapped, batch, autocast=self.scorer.autocast)
-            losses, metrics = self.loss_of(scores, micro, known)
-            return {**metrics, "loss": losses.sum()}
+            return [self._scored(self.model_wrapped, self._batch_of(micro), micro)]
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -261,8 +297,7 @@ class TreeTrainer(Trainer):
         if len(micro) == 1:
             raise does_not_fit([micro[0].group], training=False)
         half = len(micro) // 2
-        first, second = self._evaluated(micro[:half]), self._evaluated(micro[half:])
-        return {name: first[name] + second[name] for name in first}
+        return self._evaluated(micro[:half]) + self._evaluated(micro[half:])
 
     def _microbatches_of(self, examples: Examples) -> Iterator[list[Example]]:
         for number, start in enumerate(range(0, len(examples), BLOCK)):
@@ -278,86 +313,15 @@ class TreeTrainer(Trainer):
         loop = self.evaluation_loop(self.get_eval_dataloader(), "Evaluation")
         return dict(loop.metrics or {})
 
-    # Checkpoints.
 
-    def load_finished(self, checkpoint: Path) -> None:
-        """Take over the weights and the state of a run whose last step is done."""
-        self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-        self._load_from_checkpoint(str(checkpoint))
+@dataclass(frozen=True)
+class _Slopes:
+    """A step that was scored as a whole: its loss, the loss's slope at each ending of each part, and its metrics."""
 
-    def load_best(self) -> int:
-        """Take over the weights of the best checkpoint, if a metric decides; returns the step of the weights.
-
-        Raises:
-            RunError: that checkpoint is gone.
-        """
-        step = self.state.best_global_step
-        if self.args.metric_for_best_model is None or not step or step == self.state.global_step:
-            return self.state.global_step
-        folder = Path(str(self.args.output_dir)) / f"checkpoint-{step}"
-        if not folder.is_dir():
-            raise RunError(
-                f"The best checkpoint, of step {step}, is gone.",
-                where=str(folder),
-                fix="train again, or start a new run with train.keep_best=null",
-            )
-        self._load_from_checkpoint(str(folder))
-        return int(step)
-
-    def _determine_best_metric(self, metrics: Any, trial: Any) -> bool:
-        """Whether an evaluation is the best so far; such a model is saved at once, not when the next save is due."""
-        is_best = bool(super()._determine_best_metric(metrics, trial))
-        if is_best:
-            self.control.should_save = True
-        return is_best
-
-    def _init_training_state(self, *args: Any) -> Any:
-        found = super()._init_training_state(*args)
-        if self.state.best_global_step:  # the recorded path is that of the folder the run began in
-            folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.best_global_step}"
-            self.state.best_model_checkpoint = str(folder)
-        return found
-
-    def _get_output_dir(self, trial: Any) -> str:
-        return str(self._saving_to) if self._saving_to is not None else str(super()._get_output_dir(trial))
-
-    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        """Write a checkpoint beside its place and rename it there, so that a killed write leaves none."""
-        folder = Path(super()._get_output_dir(trial))
-        name = f"checkpoint-{self.state.global_step}"
-        self._saving_to = folder / _PARTIAL
-        if self.state.best_global_step:
-            self.state.best_model_checkpoint = str(folder / f"checkpoint-{self.state.best_global_step}")
-        try:
-            super()._save_checkpoint(model, trial)
-            partial = self._saving_to / name
-            if self.args.should_save:
-                if self.state.best_global_step:  # the Trainer noted the place where the checkpoint was written
-                    self.state.best_model_checkpoint = str(folder / f"checkpoint-{self.state.best_global_step}")
-                    self.state.save_to_json(str(partial / "trainer_state.json"))
-                flush_folder(partial)
-                move_folder(partial, folder / name)
-        except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
-            raise RunError(
-                f"The checkpoint of step {self.state.global_step} cannot be written: {first_line(error)}.",
-                where=str(folder),
-                fix="free some disk, then go on with --resume: all earlier checkpoints are whole",
-            ) from error
-        finally:
-            remove_partial(folder)
-            self._saving_to = None
-        if self.args.should_save:
-            rotate_checkpoints(
-                str(folder),
-                save_total_limit=self.keep_checkpoints,
-                best_model_checkpoint=self.state.best_model_checkpoint,
-            )
+    loss: Tensor
+    of: Sequence[Tensor]
+    means: Means
 
 
 def _warn_of_budget(budget: int) -> None:
     logger.warning("memory ran out: going on with %d tokens a micro-batch", budget)
-
-
-def remove_partial(checkpoints: Path) -> None:
-    """Remove what a checkpoint that was never finished left behind."""
-    shutil.rmtree(checkpoints / _PARTIAL, ignore_errors=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,16 +20,16 @@ from transformers.pytorch_utils import Conv1D
 from tiebreak.engine.allocator import keep_memory
 from tiebreak.engine.budget import token_budget
 from tiebreak.engine.microbatch import Path
-from tiebreak.engine.reference import ReferenceCache, fingerprint_weights, reference_scores
+from tiebreak.engine.reference import ReferenceCache, reference_scores
 from tiebreak.engine.score import SCORING_TOKENS, Scorer, Scores
 from tiebreak.engine.selfcheck import SelfCheck, look_back_windows, self_check
 from tiebreak.errors import InputError
+from tiebreak.models.adapters import without_adapter
 from tiebreak.recipe import Recipe
 from tiebreak.runs import RunFolder
 from tiebreak.runs.metrics import append_metrics
 from tiebreak.training.arguments import (
-    PAIR_METRICS,
-    SUPERVISED_METRICS,
+    METRICS,
     Length,
     length_of,
     pairs_a_step,
@@ -36,14 +37,17 @@ from tiebreak.training.arguments import (
 )
 from tiebreak.training.callbacks import LogBeforeSaving, MetricsFile, ProgressLine
 from tiebreak.training.examples import Examples, Groups
+from tiebreak.training.labelled import LabelledTrainer
+from tiebreak.training.live import LiveReference, MovingReference, ReferenceModel
 from tiebreak.training.supervised import SupervisedTrainer
 from tiebreak.training.trainer import PreferenceTrainer
 from tiebreak.training.tree_trainer import TreeTrainer
 from tiebreak.workflow.prepare import (
-    SUPERVISED,
     PreparedData,
     PreparedModel,
     is_supervised,
+    kind_of,
+    measures_of,
     objective_of,
     prepare_data,
     prepare_model,
@@ -90,11 +94,10 @@ def assemble(folder: RunFolder, recipe: Recipe, talk: Talk, *, callbacks: Sequen
     length = length_of(recipe.train, len(data.train))
     arguments = _arguments(folder, recipe, prepared, data, length)  # what is wrong with them should not wait
     data = replace(data, train=_needed(data.train, recipe, length, talk))
-    fingerprint = fingerprint_weights(prepared.model)
-    check_unchanged(folder, data=data.account["fingerprint"], model=fingerprint)
+    check_unchanged(folder, data=data.account["fingerprint"], model=prepared.fingerprint)
     folder.record(
-        kind=SUPERVISED if is_supervised(recipe) else "preference",
-        model=_described(recipe, prepared, fingerprint),
+        kind=kind_of(recipe),
+        model=_described(recipe, prepared),
         data=data.account,
         precision={"name": prepared.precision.name, "reason": prepared.precision.reason},
         device=str(prepared.device),
@@ -104,11 +107,13 @@ def assemble(folder: RunFolder, recipe: Recipe, talk: Talk, *, callbacks: Sequen
     timings.add("prepare", began)
     folder.record(length={"steps": length.steps, "steps_an_epoch": length.steps_an_epoch}, timings=timings.seconds)
 
-    began, pairs = time.perf_counter(), not is_supervised(recipe)
-    live = pairs and recipe.train.reference == "live"
-    known = _reference(prepared, data.train, scorer, fingerprint, talk) if pairs and not live else None
+    began = time.perf_counter()
+    loss = None if is_supervised(recipe) else objective_of(recipe)
+    compared = loss is not None and loss.needs_reference
+    live = compared and recipe.train.reference == "live"
+    known = _reference(prepared, data.train, scorer, talk) if compared and not live else None
     known_held_out = (
-        _reference(prepared, data.held_out, scorer, fingerprint, talk) if pairs and data.held_out is not None else None
+        _reference(prepared, data.held_out, scorer, talk) if compared and data.held_out is not None else None
     )
     timings.add("reference", began)
     folder.record(timings=timings.seconds)
@@ -123,18 +128,29 @@ def assemble(folder: RunFolder, recipe: Recipe, talk: Talk, *, callbacks: Sequen
         "on_smaller_budget": _told_of_smaller_budget(folder, scorer, talk),
     }
     trainer: TreeTrainer
-    if pairs:
-        trainer = PreferenceTrainer(
-            prepared.model,
-            arguments,
-            objective=objective_of(recipe),
-            beta=recipe.objective.beta,
-            reference=frozen_copy(prepared.model, prepared.precision.autocast) if live else None,
-            **settings,
-        )
-    else:
+    if loss is None:
         trainer = SupervisedTrainer(prepared.model, arguments, **settings)
+    else:
+        comparing = LabelledTrainer if loss.unpaired else PreferenceTrainer
+        reference, moving = _live_reference(recipe, prepared, scorer) if live else (None, None)
+        trainer = comparing(prepared.model, arguments, objective=loss, reference=reference, moving=moving, **settings)
     return Assembled(data, prepared, length, scorer, known_held_out, trainer)
+
+
+def _live_reference(
+    recipe: Recipe, prepared: PreparedModel, scorer: Scorer
+) -> tuple[LiveReference, MovingReference | None]:
+    """What scores pairs as the run goes: a frozen copy of the model, or the model itself without its adapter."""
+    if prepared.adapter is not None:
+        return ReferenceModel(prepared.model, scorer), None
+    settings = recipe.train
+    if settings.reference_update is None:
+        return ReferenceModel(frozen_copy(prepared.model, prepared.precision.autocast), scorer), None
+    frozen = frozen_copy(prepared.model, None)  # mixed into: rounded weights would lose small changes
+    moving = MovingReference(
+        frozen, settings.reference_update, every=settings.reference_update_every, mix=settings.reference_mix
+    )
+    return ReferenceModel(frozen, scorer), moving
 
 
 def frozen_copy(model: PreTrainedModel, arithmetic: torch.dtype | None) -> PreTrainedModel:
@@ -192,7 +208,7 @@ def _arguments(
         output=folder.checkpoints,
         device=prepared.device.type,
         held_out=data.held_out is not None,
-        metrics=SUPERVISED_METRICS if is_supervised(recipe) else PAIR_METRICS,
+        metrics=METRICS[kind_of(recipe)],
     )
 
 
@@ -211,12 +227,20 @@ def _scorer(folder: RunFolder, recipe: Recipe, prepared: PreparedModel, data: Pr
         raise InputError(
             f"This model cannot take tree batches: {check.reason}.", where="train.path", fix="set train.path=auto"
         )
-    scorer = Scorer(check.path, autocast, _tokens_per_microbatch(folder, recipe, prepared, data, check.path))
+    budget = _tokens_per_microbatch(folder, recipe, prepared, data, check.path)
+    scorer = Scorer(check.path, autocast, budget, measures_of(recipe))
     folder.record(self_check=check.to_json(), tokens_per_microbatch=scorer.budget)
     talk.say(
         f"model   {recipe.model.name}: {prepared.model.num_parameters():,} parameters on {prepared.device}, "
         f"{prepared.precision.name} ({prepared.precision.reason})"
     )
+    if prepared.adapter is not None:
+        told = prepared.adapter
+        held = {"nf4": " in 4 bits", "int8": " in 8 bits", None: ""}[recipe.model.quantize]
+        talk.say(
+            f"        trained: {told['kind']} of rank {told['rank']}, {told['parameters']:,} parameters; "
+            f"the model{held} stays as it is"
+        )
     talk.say(f"        {check.reason}; {scorer.budget:,} tokens a micro-batch")
     return scorer
 
@@ -240,15 +264,17 @@ def _tokens_per_microbatch(
     return found.tokens
 
 
-def _reference(prepared: PreparedModel, groups: Groups, scorer: Scorer, fingerprint: str, talk: Talk) -> Scores:
-    """The reference's log-probs; the reference is the model as it was loaded."""
+def _reference(prepared: PreparedModel, groups: Groups, scorer: Scorer, talk: Talk) -> Scores:
+    """The reference's log-probs; the reference is the model as it was loaded, without a new adapter."""
     fixed = replace(scorer, budget=SCORING_TOKENS.get(prepared.device.type, 2048))
-    with talk.progress("reference", len(groups)) as update:
+    new = prepared.adapter is not None and prepared.adapter["continued"] is None
+    loaded = without_adapter(prepared.model) if new else nullcontext()
+    with loaded, talk.progress("reference", len(groups)) as update:
         scores, found = reference_scores(
             prepared.model,
             groups,
             fixed,
-            fingerprint=fingerprint,
+            fingerprint=prepared.fingerprint,
             cache=ReferenceCache(),
             progress=update,
         )
@@ -257,14 +283,16 @@ def _reference(prepared: PreparedModel, groups: Groups, scorer: Scorer, fingerpr
     return scores
 
 
-def _described(recipe: Recipe, prepared: PreparedModel, fingerprint: str) -> dict[str, Any]:
+def _described(recipe: Recipe, prepared: PreparedModel) -> dict[str, Any]:
     config = prepared.model.config
     return {
         "name": recipe.model.name,
         "revision": recipe.model.revision,
         "architecture": type(prepared.model).__name__,
         "parameters": prepared.model.num_parameters(),
-        "fingerprint": fingerprint,
+        "fingerprint": prepared.fingerprint,
+        "adapter": prepared.adapter,
+        "quantize": recipe.model.quantize,
         "license": getattr(config, "license", None),
         "commit": getattr(config, "_commit_hash", None),
     }

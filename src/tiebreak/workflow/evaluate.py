@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,14 @@ from tiebreak.evaluate.judging import judge_for, judged
 from tiebreak.models.load import load_tokenizer
 from tiebreak.recipe import DataSection, ModelSection, ObjectiveSection, Recipe
 from tiebreak.runs import RunFolder
-from tiebreak.workflow.prepare import PreparedData, objective_of, prepare_data, prepare_model
+from tiebreak.workflow.prepare import (
+    PreparedData,
+    kind_of,
+    measures_of,
+    objective_of,
+    prepare_data,
+    prepare_model,
+)
 from tiebreak.workflow.talk import Talk
 
 
@@ -105,9 +112,10 @@ def evaluate_model(question: Question, *, talk: Talk | None = None) -> Evaluatio
     """
     talk = talk or Talk()
     recipe, reference = _recipe_for(question)
+    loss, measures = objective_of(recipe), measures_of(recipe)
     data = prepare_data(recipe, talk)
     policy = prepare_model(recipe)
-    scorer = _scorer(policy.model, data, policy.precision.autocast)
+    scorer = replace(_scorer(policy.model, data, policy.precision.autocast), measures=measures)
     talk.say(f"model   {question.model} on {policy.device}, {policy.precision.name}")
     scores = _scores(policy.model, data, scorer, talk, "scoring")
     theirs = None
@@ -116,8 +124,9 @@ def evaluate_model(question: Question, *, talk: Talk | None = None) -> Evaluatio
     if reference is not None:
         base = prepare_model(Recipe(model=reference, train=recipe.train))
         _same_words(data, reference)
-        theirs = _scores(base.model, data, _scorer(base.model, data, base.precision.autocast), talk, "reference")
-    metrics = held_out_metrics(scores, theirs, objective=objective_of(recipe), beta=recipe.objective.beta)
+        scorer = replace(_scorer(base.model, data, base.precision.autocast), measures=measures)
+        theirs = _scores(base.model, data, scorer, talk, "reference")
+    metrics = held_out_metrics(scores, theirs, objective=loss)
     return Evaluation(
         pairs=len(data.train),
         left_out=data.account["left_out"],
@@ -131,10 +140,13 @@ def _recipe_for(question: Question) -> tuple[Recipe, ModelSection | None]:
     """A recipe that reads all of the data for this model, and the reference."""
     run = RunFolder(Path(question.model))
     own = run.recipe() if run.recipe_path.is_file() else None
-    objective = own.objective if own is not None and own.objective.name != "supervised" else ObjectiveSection()
+    # A run on single endings is measured on pairs by the plain objective.
+    of_pairs = own is not None and kind_of(own) == "preference"
+    objective = own.objective if own is not None and of_pairs else ObjectiveSection()
     if question.beta is not None:
         objective = ObjectiveSection(**{**objective.model_dump(), "beta": question.beta})
-    reference = own.model if own is not None else None
+    # The model of a run with an adapter is measured with the adapter merged, against the whole model beside it.
+    reference = own.model.model_copy(update={"adapter": None, "quantize": None}) if own is not None else None
     if question.reference is not None:
         reference = ModelSection(name=question.reference)
     base = own.data if own is not None else DataSection()

@@ -17,13 +17,14 @@ from tiebreak.evaluate.generate import Sampling, answer_all
 from tiebreak.evaluate.held_out import held_out_metrics
 from tiebreak.evaluate.judging import judge_for, judged
 from tiebreak.files import folder_at_once, write_json, write_text
+from tiebreak.models.adapters import save_weights
 from tiebreak.recipe import Recipe
 from tiebreak.report.card import model_card
 from tiebreak.report.page import write_report
 from tiebreak.runs import RunFolder
 from tiebreak.training.troubles import first_line
 from tiebreak.workflow.assemble import Assembled
-from tiebreak.workflow.prepare import PreparedData, PreparedModel, is_supervised, objective_of
+from tiebreak.workflow.prepare import PreparedData, PreparedModel, kind_of, objective_of
 from tiebreak.workflow.talk import Talk
 
 
@@ -52,8 +53,8 @@ def measure_before(folder: RunFolder, recipe: Recipe, parts: Assembled, talk: Ta
         recorded = json.loads(kept.read_text(encoding="utf-8"))
         return Before(recorded["metrics"], recorded["answers"])
     metrics, scores = None, parts.reference
-    if scores is not None:
-        metrics = held_out_metrics(scores, scores, objective=objective_of(recipe), beta=recipe.objective.beta)
+    if scores is not None and kind_of(recipe) == "preference":
+        metrics = held_out_metrics(scores, scores, objective=objective_of(recipe))
     elif parts.data.held_out is not None:
         metrics = parts.trainer.measure()
     before = Before(metrics, _answers(recipe, parts.prepared, parts.data, "answers before", talk))
@@ -93,7 +94,7 @@ def save_model(
     """
     try:
         with folder_at_once(folder.model) as partial:
-            prepared.model.save_pretrained(partial)
+            save_weights(prepared.model, partial)
             data.tokenizer.save_pretrained(partial)
             write_text(partial / "README.md", model_card(folder.manifest(), recipe, samples=samples))
     except (OSError, SafetensorError) as error:
@@ -142,15 +143,15 @@ def _samples(
         ]
         verdict = judged(name, [first for first, _ in passed], [second for _, second in passed])
         verdicts = list(passed)
-    shown = data.held_out_rows[: recipe.evaluate.samples]
-    endings = [("chosen", "rejected"), ("completion", None)][is_supervised(recipe)]
+    shown = data.held_out_rows.select(range(min(recipe.evaluate.samples, len(prompts))))
     rows = []
-    for i in range(min(recipe.evaluate.samples, len(prompts))):
+    for i, row in enumerate(shown):
+        chosen, rejected = _endings_of(row)
         rows.append(
             {
                 "prompt": [{"role": m.role, "content": m.content} for m in prompts[i]],
-                "chosen": shown[endings[0]][i],
-                "rejected": shown[endings[1]][i] if endings[1] else None,
+                "chosen": chosen,
+                "rejected": rejected,
                 "before": before[i],
                 "after": after[i],
                 "before_passed": verdicts[i][0],
@@ -158,3 +159,11 @@ def _samples(
             }
         )
     return rows, verdict
+
+
+def _endings_of(row: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The better and the worse ending of a row of pairs, demonstrations or labelled endings, where it has them."""
+    if "chosen" in row:
+        return row["chosen"], row["rejected"]
+    good = row.get("label", True)
+    return (row["completion"], None) if good else (None, row["completion"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,15 +12,27 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tiebreak.data.gather import gather
 from tiebreak.data.load import LoadedPreferences
+from tiebreak.data.preference import Kind
 from tiebreak.data.render import Template, choose_template
 from tiebreak.data.select import Selection
-from tiebreak.data.tokenize import Limits, Tokenized, tokenize_demonstrations, tokenize_preferences
+from tiebreak.data.tokenize import Limits, Tokenized, tokenize_demonstrations, tokenize_labelled, tokenize_preferences
 from tiebreak.engine.checkpointing import checkpoint_layers
+from tiebreak.engine.logprobs import Measures
+from tiebreak.engine.reference import fingerprint_weights
 from tiebreak.errors import InputError
-from tiebreak.models.load import load_config, load_model, load_tokenizer
+from tiebreak.models.adapters import (
+    REFERENCE,
+    TRAINED,
+    add_adapter,
+    base_name,
+    described_adapter,
+    load_adapter,
+    use_adapter,
+)
+from tiebreak.models.load import adapter_folder, load_config, load_model, load_tokenizer
 from tiebreak.models.precision import Precision, choose_device, choose_precision
-from tiebreak.objectives import objective_named
-from tiebreak.objectives.registry import PairLoss
+from tiebreak.models.quantize import check_quantization, compute_in
+from tiebreak.objectives import Loss, configured, objective_named
 from tiebreak.recipe import ObjectiveSection, Recipe
 from tiebreak.training.examples import Groups
 from tiebreak.workflow.talk import Talk
@@ -28,6 +41,16 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 SUPERVISED = "supervised"
+_ENDINGS: dict[Kind, tuple[str, ...]] = {
+    "preference": ("chosen", "rejected"),
+    "supervised": ("completion",),
+    "labelled": ("completion", "partner"),
+}
+_TOKENIZE = {
+    "preference": tokenize_preferences,
+    "supervised": tokenize_demonstrations,
+    "labelled": tokenize_labelled,
+}
 
 
 def is_supervised(recipe: Recipe) -> bool:
@@ -35,30 +58,63 @@ def is_supervised(recipe: Recipe) -> bool:
     return recipe.objective.name == SUPERVISED
 
 
-def check_objective(recipe: Recipe) -> None:
-    """Find out what is wrong with an objective before anything is loaded.
+def kind_of(recipe: Recipe) -> Kind:
+    """What the run's data are: demonstrations, pairs, or labelled endings."""
+    if is_supervised(recipe):
+        return "supervised"
+    return "labelled" if objective_named(recipe.objective.name).unpaired else "preference"
+
+
+def completed(recipe: Recipe) -> Recipe:
+    """A recipe with its objective's own defaults written out; what is wrong is found before anything is loaded.
 
     Raises:
-        InputError: there is no such objective, or a setting was given that it does not take.
+        InputError: there is no such objective, or settings were given that do not go together.
     """
-    if not is_supervised(recipe):
-        objective_of(recipe)
-    elif recipe.objective != ObjectiveSection(name=SUPERVISED):
+    section = recipe.objective
+    if is_supervised(recipe):
+        if section != ObjectiveSection(name=SUPERVISED):
+            raise InputError(
+                "Supervised training takes no settings of an objective.",
+                where="objective",
+                fix="leave out all but its name",
+            )
+        return recipe
+    loss = objective_of(recipe)
+    if loss.unpaired and (section.length_alpha != 1 or section.weighting != "none"):
         raise InputError(
-            "Supervised training takes no settings of an objective.",
+            f"'{section.name}' learns from single endings; length_alpha and weighting compare the two of a pair.",
             where="objective",
-            fix="leave out all but its name",
+            fix="leave them out, or choose an objective for pairs",
         )
+    if recipe.train.reference_update is not None and (not loss.needs_reference or recipe.model.adapter is not None):
+        why = "has no reference" if not loss.needs_reference else "takes the model without its adapter as reference"
+        raise InputError(
+            f"There is no reference to update: this run {why}.",
+            where="train.reference_update",
+            fix="leave it out, or train the whole model with an objective that has a reference",
+        )
+    if recipe.model.quantize is not None:
+        check_quantization()
+    filled = section.model_copy(update={**loss.settings, "add": loss.added})
+    return recipe.model_copy(update={"objective": filled})
 
 
-def objective_of(recipe: Recipe) -> PairLoss:
-    """The objective of a preference run, its settings filled in.
+def objective_of(recipe: Recipe) -> Loss:
+    """The objective of a run on preferences, its settings filled in.
 
     Raises:
         InputError: there is no such objective, or a setting was given that it does not take.
     """
-    given = recipe.objective.model_dump(exclude={"name"})
-    return objective_named(recipe.objective.name).configured(given, ObjectiveSection().model_dump())
+    section = recipe.objective
+    given = section.model_dump(exclude={"name", "weight", "add", "weighting", "length_alpha"})
+    return configured(section.name, given, weight=section.weight, add=section.add)
+
+
+def measures_of(recipe: Recipe) -> Measures:
+    """What is summed over an ending's tokens."""
+    section = recipe.objective
+    return Measures(section.length_alpha, confidence=section.weighting == "wpo")
 
 
 @dataclass(frozen=True)
@@ -85,11 +141,20 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class PreparedModel:
-    """The model of a run, on its device."""
+    """The model of a run, on its device.
+
+    Attributes:
+        model: with its adapter, where it has one.
+        device, precision: where and how it computes.
+        fingerprint: of the weights that the run starts from, a new adapter aside.
+        adapter: what is trained of it, for the manifest; None is all of it.
+    """
 
     model: PreTrainedModel
     device: torch.device
     precision: Precision
+    fingerprint: str
+    adapter: dict[str, Any] | None = None
 
 
 def prepare_data(recipe: Recipe, talk: Talk) -> PreparedData:
@@ -98,16 +163,15 @@ def prepare_data(recipe: Recipe, talk: Talk) -> PreparedData:
     Raises:
         InputError: the source, a row, or the selection is wrong, or nothing is left to train on.
     """
-    settings, supervised = recipe.data, is_supervised(recipe)
+    settings, kind = recipe.data, kind_of(recipe)
     tokenizer = _tokenizer_of(recipe)
     template = choose_template(tokenizer, settings.template)
     with talk.share("reading") as update:
-        loaded, selection = gather(settings, supervised=supervised, on_progress=update)
+        loaded, selection = gather(settings, kind=kind, on_progress=update)
     limits = Limits(
         _longest(recipe), settings.max_prompt_length, settings.max_completion_length, too_long=settings.too_long
     )
-    endings = ("completion",) if supervised else ("chosen", "rejected")
-    tokenize = tokenize_demonstrations if supervised else tokenize_preferences
+    endings, tokenize = _ENDINGS[kind], _TOKENIZE[kind]
 
     def ids_of(side: str, rows: Dataset) -> Tokenized:
         with talk.progress("tokenizing", len(rows)) as update:
@@ -136,18 +200,44 @@ def prepare_data(recipe: Recipe, talk: Talk) -> PreparedData:
 
 
 def prepare_model(recipe: Recipe) -> PreparedModel:
-    """Load the model that a run starts from, and choose its device and arithmetic."""
-    section = recipe.model
+    """Load the model that a run starts from, choose its device and arithmetic, and put an adapter in it if asked to.
+
+    Raises:
+        InputError: the model cannot be loaded, or cannot have the adapter.
+    """
+    section, device = recipe.model, choose_device()
     # Weights that are trained are kept in float32; bfloat16 ones would lose updates smaller than their last bit.
     dtype = torch.float32 if section.dtype == "auto" else getattr(torch, section.dtype)
+    continued = adapter_folder(section.name, section.revision) if section.adapter is not None else None
     model = load_model(
-        section.name, revision=section.revision, dtype=dtype, trust_remote_code=section.trust_remote_code
+        section.name if continued is None else base_name(continued),
+        revision=section.revision if continued is None else None,
+        dtype=dtype,
+        trust_remote_code=section.trust_remote_code,
+        quantize=section.quantize,
+        device=device,
     )
+    if continued is not None:
+        load_adapter(model, continued)
     if recipe.train.gradient_checkpointing:
         checkpoint_layers(model)
-    device = choose_device()
-    moved: Any = model.to(device)  # type: ignore[arg-type]
-    return PreparedModel(moved, device, choose_precision(recipe.train.precision, device, moved.num_parameters()))
+    moved: Any = model if section.quantize is not None else model.to(device)  # type: ignore[arg-type]
+    precision = choose_precision(recipe.train.precision, device, moved.num_parameters())
+    compute_in(moved, precision.autocast or torch.float32)
+    fingerprint = fingerprint_weights(moved)
+    if section.adapter is None:
+        return PreparedModel(moved, device, precision, fingerprint)
+    if continued is None:
+        add_adapter(moved, section.adapter, base=_written(section.name), seed=recipe.train.seed)
+    elif recipe.train.reference == "live":
+        load_adapter(moved, continued, name=REFERENCE, trainable=False)
+        use_adapter(moved, TRAINED)
+    return PreparedModel(moved, device, precision, fingerprint, described_adapter(moved, continued))
+
+
+def _written(name: str) -> str:
+    """A model's name as an adapter carries it: a folder by its whole path."""
+    return str(Path(name).expanduser().resolve()) if Path(name).expanduser().exists() else name
 
 
 def _tokenizer_of(recipe: Recipe) -> PreTrainedTokenizerBase:
@@ -185,6 +275,7 @@ def _account(
         | {r: n for r, n in held_out.counts.items() if not r.endswith("trimmed")},
         "left_out": dict(left_out),
         "trimmed": {r: n for r, n in train.counts.items() if r.endswith("trimmed")},
+        "labels": selection.report.labels,
         "report": loaded.report.to_json(),
     }
 

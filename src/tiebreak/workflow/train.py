@@ -6,6 +6,7 @@ name, what is not is done again, and the result is the same to the bit on a CPU.
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +20,12 @@ from tiebreak.training.arguments import (
     is_complete,
 )
 from tiebreak.training.callbacks import StopOnRequest, StopRequest
-from tiebreak.training.tree_trainer import TreeTrainer, remove_partial
+from tiebreak.training.checkpoints import remove_partial
+from tiebreak.training.trackers import check_trackers, open_tracking
+from tiebreak.training.tree_trainer import TreeTrainer
 from tiebreak.workflow.assemble import Assembled, assemble
 from tiebreak.workflow.finish import Before, finish, measure_before
-from tiebreak.workflow.prepare import (
-    check_objective,
-)
+from tiebreak.workflow.prepare import completed
 from tiebreak.workflow.run import Run
 from tiebreak.workflow.session import Timings, one_process_only, recorded_session
 from tiebreak.workflow.talk import Talk
@@ -44,7 +45,8 @@ def train(recipe: Recipe, *, out: Path | str | None = None, talk: Talk | None = 
         RunError: the run could not go on; what it had saved is kept.
         Interrupted: somebody asked it to stop; it can be resumed.
     """
-    check_objective(recipe)  # a wrong name should not wait for the data
+    recipe = completed(recipe)  # a wrong name should not wait for the data
+    check_trackers(recipe.track)
     folder = RunFolder.create(recipe, Path(out) if out is not None else None)
     try:
         return _run(folder, recipe, talk or Talk())
@@ -74,8 +76,13 @@ def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
     request = StopRequest()
     talk = replace(talk, pulse=request.check)
     one_process_only()
-    with folder.locked(), recorded_session(folder), request.listening(talk.say):
-        parts = assemble(folder, recipe, talk, callbacks=[StopOnRequest(request)])
+    with (
+        folder.locked(),
+        recorded_session(folder),
+        request.listening(talk.say),
+        open_tracking(recipe.track, folder=folder.path, recipe=recipe, say=talk.say) as tracking,
+    ):
+        parts = assemble(folder, recipe, talk, callbacks=[StopOnRequest(request), *tracking.callbacks])
         before = measure_before(folder, recipe, parts, talk)
         began = time.perf_counter()
         _train(parts.trainer, folder, recipe, parts.length, request, talk)
@@ -83,6 +90,9 @@ def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
         timings.add("train", began)
         folder.record(timings=timings.seconds)
         _finish(parts, folder, recipe, before, talk)
+        tracking.finished(
+            folder.manifest(), json.loads(folder.samples_path.read_text(encoding="utf-8")), folder.report_path
+        )
     return Run(folder)
 
 

@@ -1,0 +1,65 @@
+"""A run's model for use elsewhere: merged and plain, or as GGUF with a Modelfile beside it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from tiebreak.data.render import choose_template
+from tiebreak.errors import InputError
+from tiebreak.files import write_text
+from tiebreak.models.adapters import is_adapter_folder
+from tiebreak.models.export import merged_folder
+from tiebreak.models.gguf import find_converter, modelfile, write_gguf
+from tiebreak.models.load import load_tokenizer, locate
+from tiebreak.runs import RunFolder
+
+
+def export_run(run: Path | str, to: Path | None = None, *, merge: bool = False, gguf: bool = False) -> list[Path]:
+    """Write a finished run's model in another form.
+
+    Args:
+        run: the run folder.
+        to: the folder that is made; None is `merged` or `gguf` inside the run.
+        merge: the adapter worked into the weights, as a plain model in safetensors.
+        gguf: one GGUF file for llama.cpp and Ollama, with a Modelfile.
+    Returns:
+        The folder or the files that were written.
+    Raises:
+        InputError: nothing was asked for, the run is not finished, or the machine cannot convert.
+        RunError: writing or converting failed.
+    """
+    folder = RunFolder.open(Path(run))
+    if not merge and not gguf:
+        raise InputError(
+            "Say what to write.", fix="--merge for a plain model in safetensors, --gguf for llama.cpp and Ollama"
+        )
+    source = Path(locate(str(folder.path)).source)  # refuses an unfinished run
+    trusted = folder.recipe().model.trust_remote_code
+    if not gguf:
+        place = to or folder.path / "merged"
+        merged_folder(folder.path, place, trust_remote_code=trusted)
+        return [place]
+    converter = find_converter()
+    place = to or folder.path / "gguf"
+    if place.exists() and any(place.iterdir()):
+        raise InputError(f"'{place}' exists.", fix="name a folder that is not there yet")
+    with tempfile.TemporaryDirectory(dir=folder.path) as scratch:
+        whole = source
+        if is_adapter_folder(source):
+            whole = Path(scratch) / "merged"
+            merged_folder(folder.path, whole, trust_remote_code=trusted)
+        file = Path(scratch) / f"{folder.path.name}.gguf"
+        write_gguf(whole, file, converter)
+        place.mkdir(parents=True, exist_ok=True)
+        made = file.replace(place / file.name)
+    tokenizer = load_tokenizer(str(folder.path), trust_remote_code=trusted)
+    template = choose_template(tokenizer, folder.recipe().data.template)
+    text = modelfile(
+        made.name,
+        template=template,
+        chat_template=str(tokenizer.chat_template or ""),
+        stop=tokenizer.eos_token if isinstance(tokenizer.eos_token, str) else None,
+    )
+    write_text(place / "Modelfile", text)
+    return [made, place / "Modelfile"]
