@@ -103,11 +103,12 @@ def load_adapter(model: PreTrainedModel, folder: Path, *, name: str = TRAINED, t
         InputError: the adapter does not fit the model, or is of a kind that Tiebreak does not know.
     """
     config = adapter_config(folder)
+    base = config.base_model_name_or_path  # which is written over
     config.inference_mode = not trainable
     model.requires_grad_(False)
     with torch.random.fork_rng(devices=[]):
         model.add_adapter(config, name)
-    model.peft_config[name].base_model_name_or_path = config.base_model_name_or_path
+    model.peft_config[name].base_model_name_or_path = base
     read_adapter(model, folder, name=name)
     if trainable:
         _train_only(model, name)
@@ -232,7 +233,7 @@ def described_adapter(model: PreTrainedModel, continued: Path | None) -> dict[st
 
 
 def merge(model: PreTrainedModel) -> PreTrainedModel:
-    """A model with its adapter worked into its weights, and no trace of it left."""
+    """A model with its adapter worked into its weights, and no trace of it left: all of it can be trained again."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     for path, layer in list(model.named_modules()):
@@ -242,7 +243,7 @@ def merge(model: PreTrainedModel) -> PreTrainedModel:
             setattr(model.get_submodule(parent), name, layer.get_base_layer())
     model._hf_peft_config_loaded = False
     del model.peft_config
-    return model
+    return model.requires_grad_(True)
 
 
 def _targets(model: PreTrainedModel, section: AdapterSection) -> tuple[str, ...]:
