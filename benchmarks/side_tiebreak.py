@@ -41,6 +41,7 @@ def recipe_of(job: Job) -> Recipe:
     """The job as a recipe."""
     settings = {
         "model.name": job.model,
+        "model.adapter": None if job.adapter == "none" else job.adapter,
         "data.source": job.data,
         "data.template": "transcript",
         "data.max_length": job.max_length,
@@ -64,8 +65,6 @@ def recipe_of(job: Job) -> Recipe:
 
 def main() -> None:
     job = Job.from_argv()
-    if job.adapter != "none":
-        raise SystemExit("Tiebreak has no adapters yet")
     recipe, clock = recipe_of(job), Counter(job.device)
     run = assemble(RunFolder.create(recipe, Path(job.out)), recipe, Talk(), callbacks=[clock])
     clock.trainer = run.trainer

@@ -24,15 +24,24 @@ class Cost:
         token: for each token, in the matrices of the layers.
         scored: for each position whose next token is looked at, in the projection to the vocabulary.
         attended: for each token that another attends to, in all layers.
+        learned: the share of `token` in matrices that are trained.
+        head: whether the projection to the vocabulary is trained.
     """
 
     token: int
     scored: int
     attended: int
+    learned: int
+    head: bool
 
     def forward(self, batch: Batch) -> int:
-        """Operations of one forward pass; a backward pass needs twice as many."""
+        """Operations of one forward pass."""
         return self.token * batch.tokens + self.scored * _scored(batch) + self.attended * _attended(batch)
+
+    def backward(self, batch: Batch) -> int:
+        """Operations of one backward pass: as many again for what went in, and for the weights that are trained."""
+        weights = self.learned * batch.tokens + (self.scored * _scored(batch) if self.head else 0)
+        return self.forward(batch) + weights + self.attended * _attended(batch)
 
 
 def cost_of(model: PreTrainedModel) -> Cost:
@@ -47,13 +56,23 @@ def cost_of(model: PreTrainedModel) -> Cost:
     width = heads * int(getattr(config, "head_dim", None) or hidden // heads)
     experts = getattr(config, "num_local_experts", None) or getattr(config, "num_experts", None)
     used = getattr(config, "num_experts_per_tok", None)
-    matrices = 0
+    matrices = learned = 0
     for name, parameter in model.named_parameters():
         if parameter.ndim < 2 or "bias" in name or parameter.data_ptr() in tables:
             continue
         sparse = bool(experts and used) and "experts" in name and "shared" not in name
-        matrices += parameter.numel() * int(used) // int(experts) if sparse else parameter.numel()  # type: ignore[arg-type]
-    return Cost(2 * matrices, 2 * hidden * int(config.vocab_size), 4 * width * layers)
+        packed = getattr(parameter, "quant_state", None)
+        size = parameter.numel() if packed is None else int(torch.Size(packed.shape).numel())
+        size = size * int(used) // int(experts) if sparse else size  # type: ignore[arg-type]
+        matrices += size
+        learned += size if parameter.requires_grad else 0
+    return Cost(
+        token=2 * matrices,
+        scored=2 * hidden * int(config.vocab_size),
+        attended=4 * width * layers,
+        learned=2 * learned,
+        head=head is not None and head.weight.requires_grad,
+    )
 
 
 def _scored(batch: Batch) -> int:

@@ -198,7 +198,7 @@ class TreeTrainer(SafeCheckpoints):
 
     def _scores_of(self, model: nn.Module, batch: Batch, *, backward: bool = True) -> SequenceLogps:
         self.tokens += batch.tokens
-        self.operations += (3 if backward else 1) * self._cost.forward(batch)
+        self.operations += self._cost.forward(batch) + (self._cost.backward(batch) if backward else 0)
         return sequence_logps(model, batch, autocast=self.scorer.autocast, measures=self.scorer.measures)
 
     def _scored(
