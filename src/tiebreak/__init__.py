@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tiebreak.data.load import load_demonstrations, load_labelled, load_preferences
     from tiebreak.data.preference import Demonstration, LabelledCompletion, Message, Preference
     from tiebreak.evaluate.generate import Sampling
+    from tiebreak.hub.data import push_data
+    from tiebreak.hub.models import push
     from tiebreak.recipe import Recipe, load_recipe
     from tiebreak.training.labelled import LabelledTrainer
     from tiebreak.training.supervised import SupervisedTrainer
@@ -44,6 +46,8 @@ _WHERE = {
     "load_preferences": "tiebreak.data.load",
     "load_recipe": "tiebreak.recipe",
     "open_run": "tiebreak.workflow.run",
+    "push": "tiebreak.hub.models",
+    "push_data": "tiebreak.hub.data",
     "resume": "tiebreak.workflow.train",
     "train": "tiebreak.workflow.train",
 }
@@ -73,6 +77,8 @@ __all__ = [
     "load_preferences",
     "load_recipe",
     "open_run",
+    "push",
+    "push_data",
     "resume",
     "train",
 ]

@@ -11,8 +11,10 @@ import yaml
 from tests.report.made import SAMPLES, made_recipe, manifest_of, supervised_manifest
 from tiebreak.recipe import parse_recipe
 from tiebreak.report.card import model_card
-from tiebreak.report.hub_ids import hub_id
+from tiebreak.report.hub_ids import hub_id, public_recipe
+from tiebreak.report.licenses import license_fields
 from tiebreak.report.markdown import fenced
+from tiebreak.report.publication import Form, Publication
 from tiebreak.report.usage import python_snippet
 
 HOSTILE = (
@@ -36,7 +38,7 @@ def test_front_matter_is_what_the_hub_reads() -> None:
     assert data.base_model_relation == "finetune"
     assert data.library_name == "transformers"
     assert data.pipeline_tag == "text-generation"
-    assert data.tags == ["tiebreak", "dpo", "sigmoid"]
+    assert data.tags == ["tiebreak", "preference", "dpo", "sigmoid"]
     assert data.datasets == ["Anthropic/hh-rlhf"]
     assert data.license == "mit"
 
@@ -73,6 +75,56 @@ def test_a_folder_of_that_name_is_not_a_hub_id(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "first").mkdir(parents=True)
     assert hub_id("runs/first") is None
+
+
+def test_what_was_measured_is_in_the_model_index() -> None:
+    from huggingface_hub import ModelCard
+
+    recipe = made_recipe({"model": "someone/some-model", "data": "Anthropic/hh-rlhf"})
+    data = ModelCard(model_card(manifest_of(), recipe, publication=Publication(repo="ann/tuned"))).data
+    assert data.model_name == "ann/tuned"
+    measured = {result.metric_name: (result.metric_value, result.dataset_type) for result in data.eval_results}
+    assert measured["Held-out accuracy"] == (0.8125, "Anthropic/hh-rlhf")
+    assert measured["Judge's pass rate"][0] == 0.884
+
+
+def test_figures_that_are_not_finite_are_left_out_of_the_model_index() -> None:
+    after = {"eval_loss": float("nan"), "eval_rewards/accuracies": 0.5}
+    found = front_matter(model_card(manifest_of(after=after, judge=None), made_recipe()))
+    assert [metric["type"] for metric in found["model-index"][0]["results"][0]["metrics"]] == ["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("form", "library", "relation"),
+    [("model", "transformers", "finetune"), ("adapter", "peft", "adapter"), ("merged", "transformers", "finetune")],
+)
+def test_the_head_says_what_the_weights_are(form: Form, library: str, relation: str) -> None:
+    recipe = made_recipe({"model": {"name": "someone/some-model", "adapter": "lora"}})
+    card = model_card(manifest_of(), recipe, publication=Publication(form=form, repo="ann/tuned"))
+    found = front_matter(card)
+    assert (found["library_name"], found["base_model_relation"]) == (library, relation)
+    assert ("AutoPeftModelForCausalLM" in card) == (form == "adapter")
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("MIT", {"license": "mit"}),
+        ("llama3.1", {"license": "llama3.1"}),
+        ("our own", {"license": "other", "license_name": "our own"}),
+        ("mit-like", {"license": "other", "license_name": "mit-like"}),
+    ],
+)
+def test_the_hub_gets_only_licenses_that_it_knows(name: str, fields: dict[str, str]) -> None:
+    assert license_fields(name) == fields
+
+
+def test_a_local_name_cannot_be_taken_for_a_hub_id(tmp_path: Path) -> None:
+    (tmp_path / "data" / "votes").mkdir(parents=True)
+    recipe = made_recipe({"model": "/somewhere/base", "data": "data/votes"})
+    public = public_recipe(recipe, (tmp_path,))
+    assert (public.model.name, public.data.source) == ("./base", "./votes")
+    assert public_recipe(recipe, ()).data.source == "data/votes"
 
 
 def test_odd_names_stay_inside_the_front_matter() -> None:
@@ -131,9 +183,9 @@ def test_a_supervised_model_says_so() -> None:
 
 
 def test_a_card_of_an_empty_manifest_claims_nothing() -> None:
-    card = model_card({}, made_recipe())
+    card = model_card({}, made_recipe({"model": "someone/some-model"}))
     assert "Nothing was measured on held-out data." in card
-    assert "license" not in front_matter(card)
+    assert not {"license", "model-index"} & set(front_matter(card))
 
 
 @pytest.mark.parametrize("template", ["chat", "transcript"])

@@ -1,91 +1,85 @@
 """The model card: the README.md that travels with the weights and that the Hub reads.
 
 Says what the model is, what was measured and what was not, and how to make it again. Whatever came from names, data or
-answers is quoted, so that it can neither change the front matter nor become markup.
+answers is quoted, so that it can neither change the front matter nor become markup. Paths of this machine go by their
+last part.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from tiebreak.recipe import Recipe
+from tiebreak.report.card_head import card_head
 from tiebreak.report.facts import Fact, data_facts, left_out, run_facts
-from tiebreak.report.hub_ids import hub_id
+from tiebreak.report.hub_ids import hub_id, last_part, public_manifest, public_name, public_recipe
 from tiebreak.report.markdown import fenced, inline, table
+from tiebreak.report.publication import Form, Publication
 from tiebreak.report.samples import Sample, parse_samples
 from tiebreak.report.table import result_rows
-from tiebreak.report.text import one_line
-from tiebreak.report.usage import python_snippet
+from tiebreak.report.usage import Loading, python_snippet
 from tiebreak.report.verdict import verdict
 from tiebreak.runs.entries import is_supervised, text, with_kind
 
-_LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}")
 _SHOWN_SAMPLES = 3
 _RUN_FACTS = ("steps", "best step", "batches", "precision", "time", "versions")  # no machine names in public
+_FORMS: dict[Form, str] = {
+    "model": "It was made with Tiebreak, and loads with plain transformers.",
+    "adapter": "What was trained is an adapter: small weights that are loaded into the base model. "
+    "It was made with Tiebreak, and loads with peft.",
+    "merged": "What was trained is an adapter; here it is merged into its base model. "
+    "It was made with Tiebreak, and loads with plain transformers.",
+}
 
 
-def model_card(manifest: Mapping[str, Any], recipe: Recipe, *, samples: Sequence[Any] = ()) -> str:
-    """The README.md of `model/`.
+def model_card(
+    manifest: Mapping[str, Any],
+    recipe: Recipe,
+    *,
+    samples: Sequence[Any] = (),
+    publication: Publication | None = None,
+) -> str:
+    """The README.md of a trained model.
 
     Args:
         manifest: of the run; any part may be missing.
         recipe: what ran.
         samples: the entries of samples.json; a few are shown.
+        publication: where it is published; None is the run folder's own `model/`.
     Returns:
         Markdown with YAML front matter.
     """
-    manifest = with_kind(manifest, recipe.objective.name)
+    place = publication or Publication(form="model" if recipe.model.adapter is None else "adapter")
+    head = card_head(manifest, recipe, place)
+    base, data = (public_name(name, place.roots) for name in (recipe.model.name, recipe.data.source))
+    manifest = public_manifest(with_kind(manifest, recipe.objective.name), place.roots)
     sections = [
-        f"# {inline(_title(recipe))}",
-        _about(manifest, recipe),
+        f"# {inline(f'{last_part(base)} tuned on {last_part(data)}')}",
+        _about(manifest, recipe, place, inline(base), inline(data)),
         f"## Results\n\n{_results(manifest)}",
-        f"## Use\n\n{fenced(python_snippet(manifest, 'path/or/hub-id/of/this/model'), 'python')}",
+        f"## Use\n\n{_use(manifest, recipe, place)}",
         _samples(parse_samples(list(samples))),
+        _curves(place),
         f"## Data\n\n{_data(manifest)}",
         f"## Training\n\n{_training(manifest, recipe)}",
         f"## Limits\n\n{_limits(manifest)}",
-        f"## Make it again\n\n{_again(manifest, recipe)}",
+        f"## Make it again\n\n{_again(manifest, recipe, place)}",
     ]
-    return _front_matter(manifest, recipe) + "\n" + "\n\n".join(filter(None, sections)) + "\n"
+    return head + "\n" + "\n\n".join(filter(None, sections)) + "\n"
 
 
-def _front_matter(manifest: Mapping[str, Any], recipe: Recipe) -> str:
-    supervised = is_supervised(manifest)
-    base, data = hub_id(recipe.model.name), hub_id(recipe.data.source)
-    fields: dict[str, Any] = {
-        "library_name": "transformers",
-        "pipeline_tag": "text-generation",
-        "tags": ["tiebreak", "sft"] if supervised else ["tiebreak", "dpo", one_line(recipe.objective.name)],
-    }
-    if base:
-        fields |= {"base_model": base, "base_model_relation": "finetune"}
-    if data:
-        fields["datasets"] = [data]
-    if license_ := text(manifest, "model", "license"):
-        # The Hub knows licences by short names; any other is "other", with the name beside it.
-        known = _LICENSE.fullmatch(license_.lower())
-        fields |= {"license": license_.lower()} if known else {"license": "other", "license_name": one_line(license_)}
-    return f"---\n{yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)}---\n"
-
-
-def _title(recipe: Recipe) -> str:
-    return f"{_last_part(recipe.model.name)} tuned on {_last_part(recipe.data.source)}"
-
-
-def _about(manifest: Mapping[str, Any], recipe: Recipe) -> str:
-    model, data = _public(recipe.model.name), _public(recipe.data.source)
+def _about(manifest: Mapping[str, Any], recipe: Recipe, place: Publication, model: str, data: str) -> str:
     if is_supervised(manifest):
         how = f"It is {model}, trained to imitate the demonstrations of {data}."
     else:
+        beta = f", beta {recipe.objective.beta:g}" if recipe.objective.beta is not None else ""
+        added = "".join(f" + {inline(name)}" for name in recipe.objective.add)
         how = (
-            f"It is {model}, trained on the comparisons of {data} with direct preference optimization "
-            f"(objective {inline(recipe.objective.name)}, beta {recipe.objective.beta:g})."
+            f"It is {model}, trained on the comparisons of {data} with preference optimization "
+            f"(objective {inline(recipe.objective.name)}{added}{beta})."
         )
-    return f"{how} It was made with Tiebreak, and loads with plain transformers."
+    return f"{how} {_FORMS[place.form]}"
 
 
 def _results(manifest: Mapping[str, Any]) -> str:
@@ -95,6 +89,26 @@ def _results(manifest: Mapping[str, Any]) -> str:
     said = verdict(manifest)
     cells = [[f"**{row.label}**: {row.hint}", row.before, row.after] for row in rows]
     return f"**{said.headline}** {inline(said.detail, 1200)}\n\n{table(['held-out figure', 'before', 'after'], cells)}"
+
+
+def _use(manifest: Mapping[str, Any], recipe: Recipe, place: Publication) -> str:
+    name = place.repo or "path/or/hub-id/of/this/model"
+    base = hub_id(recipe.model.name, place.roots)
+    if place.form == "adapter" and base is None:
+        what = public_name(recipe.model.name, place.roots)
+        if not what.startswith("bundled:"):
+            return f"The adapter belongs to the model {inline(what)}, which is not on the Hub, and works with it alone."
+        return (
+            f"The adapter belongs to {inline(what)}, the model that comes with Tiebreak:\n\n"
+            f"{fenced(f'tiebreak chat {name}', 'sh')}"
+        )
+    loading = Loading(
+        adapter=place.form == "adapter",
+        tokenizer=None if place.tokenizer else base,
+        revision=place.revision,
+        trust_remote_code=recipe.model.trust_remote_code,
+    )
+    return fenced(python_snippet(manifest, name, loading), "python")
 
 
 def _samples(samples: Sequence[Sample]) -> str:
@@ -110,22 +124,32 @@ def _samples(samples: Sequence[Sample]) -> str:
     return "## Samples\n\nHeld-out prompts, answered before and after training.\n\n" + "\n\n".join(blocks)
 
 
+def _curves(place: Publication) -> str:
+    if place.picture is None:
+        return ""
+    more = "\n\nMore of them, with how to read them, are in `report.html`." if place.files else ""
+    return f"## Curves\n\n![Loss, accuracy and margin over the steps of training]({place.picture}){more}"
+
+
 def _data(manifest: Mapping[str, Any]) -> str:
-    facts = [Fact(fact.name, _public_text(fact.value)) for fact in data_facts(manifest)]
-    parts = [_list(facts) or "What data was used is not recorded."]
+    parts = [_list(data_facts(manifest)) or "What data was used is not recorded."]
     if out := left_out(manifest):
         parts.append(table(["left out or cut, by reason", "rows"], [[inline(f.name), f.value] for f in out[:40]]))
     return "\n\n".join(parts)
 
 
 def _training(manifest: Mapping[str, Any], recipe: Recipe) -> str:
-    train = recipe.train
+    train, adapter = recipe.train, recipe.model.adapter
     settings = [
         Fact("learning rate", f"{train.learning_rate:g}, {train.schedule}, warm-up {train.warmup_ratio:g}"),
         Fact("batch", f"{train.batch_size * train.gradient_accumulation} a step"),
         Fact("epochs", f"{train.epochs:g}" + (f", at most {train.max_steps} steps" if train.max_steps else "")),
         Fact("longest sequence", f"{recipe.data.max_length} tokens" if recipe.data.max_length else "no limit"),
     ]
+    if adapter is not None:
+        settings.append(Fact("adapter", f"{adapter.kind}, rank {adapter.rank}, alpha {adapter.alpha:g}"))
+    if recipe.model.quantize is not None:
+        settings.append(Fact("frozen weights held in", recipe.model.quantize))
     return _list([*settings, *(fact for fact in run_facts(manifest) if fact.name in _RUN_FACTS)])
 
 
@@ -143,31 +167,18 @@ def _limits(manifest: Mapping[str, Any]) -> str:
     return "\n".join(f"- {limit}" for limit in limits)
 
 
-def _again(manifest: Mapping[str, Any], recipe: Recipe) -> str:
+def _again(manifest: Mapping[str, Any], recipe: Recipe, place: Publication) -> str:
     verb = "sft" if is_supervised(manifest) else "train"
-    # A path of somebody's machine helps nobody else, and may say more than its owner wants to publish.
-    names = {"model.name": recipe.model.name, "data.source": recipe.data.source}
-    if recipe.data.eval_source:
-        names["data.eval_source"] = recipe.data.eval_source
-    recipe = recipe.with_settings({key: _public_text(name) for key, name in names.items()})
+    public = public_recipe(recipe, place.roots)
+    paths = "" if public == recipe else " Paths of the machine that it ran on stand there by their last part."
+    found = "`recipe.yaml` beside this card is" if place.files else "Save this as `recipe.yaml`: it is"
+    commit = text(manifest, "model", "commit")
+    pinned = f" The base model was at commit `{inline(commit, 64)}`." if commit else ""
     return (
-        f"Save this as `recipe.yaml` and run `tiebreak {verb} recipe.yaml`.\n\n"
-        f"{fenced(recipe.to_yaml(), 'yaml', limit=20_000)}"
+        f"{found} exactly what ran, defaults included. Run `tiebreak {verb} recipe.yaml`.{paths}{pinned}\n\n"
+        f"{fenced(public.to_yaml(), 'yaml', limit=20_000)}"
     )
 
 
 def _list(facts: Iterable[Fact]) -> str:
     return "\n".join(f"- {inline(fact.name)}: {inline(fact.value, 400)}" for fact in facts)
-
-
-def _public(name: str) -> str:
-    """A name as a stranger can use it: a link for a Hub id is left to the front matter; of a path, the last part."""
-    return inline(_public_text(name))
-
-
-def _public_text(name: str) -> str:
-    return _last_part(name) if name.startswith(("/", "~", ".")) else name
-
-
-def _last_part(name: str) -> str:
-    return name.rstrip("/").split("/")[-1].split(":")[-1] or name

@@ -17,8 +17,17 @@ _LOAD = """\
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 name = {name}
-tokenizer = AutoTokenizer.from_pretrained(name)
-model = AutoModelForCausalLM.from_pretrained(name)
+tokenizer = AutoTokenizer.from_pretrained(name{more})
+model = AutoModelForCausalLM.from_pretrained(name{more})
+
+"""
+_LOAD_ADAPTER = """\
+from peft import AutoPeftModelForCausalLM
+from transformers import AutoTokenizer
+
+name = {name}
+tokenizer = AutoTokenizer.from_pretrained({tokenizer})
+model = AutoPeftModelForCausalLM.from_pretrained(name{more})  # loads the base model, and the adapter into it
 
 """
 _CHAT = """\
@@ -44,25 +53,56 @@ class Command:
     line: str
 
 
-def python_snippet(manifest: Mapping[str, Any], name: str) -> str:
+@dataclass(frozen=True)
+class Loading:
+    """How a model is loaded, where that is more than a name.
+
+    Attributes:
+        adapter: it is an adapter beside a base model.
+        tokenizer: where the tokenizer is, if not with the model.
+        revision: branch of the Hub repository, if not the default one.
+        trust_remote_code: it brings code along that has to run.
+    """
+
+    adapter: bool = False
+    tokenizer: str | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+
+PLAIN = Loading()
+
+
+def python_snippet(manifest: Mapping[str, Any], name: str, loading: Loading = PLAIN) -> str:
     """Python that loads the model and answers one prompt, in the form that the model was trained on.
 
     Args:
-        manifest: of the run.
+        manifest: of the run; a Hub id under `published` goes before the name.
         name: folder or Hub id to load.
+        loading: what it takes to load it.
     """
+    name = text(manifest, "published") or name
+    more = f", revision={_python_text(loading.revision)}" if loading.revision else ""
+    more += ", trust_remote_code=True" if loading.trust_remote_code else ""
+    load = _LOAD_ADAPTER if loading.adapter else _LOAD
+    tokenizer = _python_text(loading.tokenizer) if loading.tokenizer else f"name{more}"
     prompt = _CHAT if text(manifest, "data", "template") == "chat" else _TRANSCRIPT
-    return _LOAD.format(name=_python_text(name)) + prompt + _ANSWER
+    return load.format(name=_python_text(name), more=more, tokenizer=tokenizer) + prompt + _ANSWER
 
 
 def commands(manifest: Mapping[str, Any], run: str, *, has_model: bool) -> list[Command]:
     """What to do next.
 
     Args:
-        manifest: of the run.
+        manifest: of the run; with a Hub id under `published`, the commands are for those who find it there.
         run: its folder.
         has_model: whether there is a model to use.
     """
+    if published := text(manifest, "published"):
+        return [
+            Command("talk to the model", f"tiebreak chat {shlex.quote(published)}"),
+            Command("measure it on other data", f"tiebreak evaluate {shlex.quote(published)} --data SOURCE"),
+        ]
     quoted = shlex.quote(one_line(run, 400))
     verb = "sft" if is_supervised(manifest) else "train"
     resume = Command("go on with the run", f"tiebreak {verb} --out {quoted} --resume")
