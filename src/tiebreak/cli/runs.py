@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,16 +71,27 @@ def show(
 @app.command()
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Run folders, or names under runs/.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Write a spreadsheet too, one row a run: results.csv or results.xlsx.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the spreadsheet if there is one.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare runs: the settings that differ, and the figures side by side.
 
-    Example: tiebreak runs compare base-preferences-1 base-preferences-2
+    Example: tiebreak runs compare base-preferences-1 base-preferences-2 --out results.xlsx
     """
     from tiebreak.runs.compare import compare as compared
     from tiebreak.runs.find import find_run
+    from tiebreak.runs.sheet import check_sheet, sheet_of, write_sheet
 
-    comparison = compared([find_run(name) for name in runs])
+    if out is not None:
+        check_sheet(out, force=force)
+    found = [find_run(name) for name in runs]
+    comparison = compared(found)
+    if out is not None:
+        write_sheet(sheet_of(comparison, found), out, force=force)
+        typer.echo(f"Written to {out}.", err=True)
     if as_json:
         _print_json(comparison.to_json())
         return

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import logging
 import os
+import sys
 import warnings
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,10 @@ def quiet_libraries() -> None:
     import datasets
     import huggingface_hub
     import transformers
+
+    if os.environ.get("WANDB_MODE") == "offline":  # it says so on stdout when it is imported
+        with contextlib.redirect_stdout(sys.stderr):
+            importlib.import_module("transformers.integrations.integration_utils")
 
     huggingface_hub.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     datasets.disable_progress_bars()
