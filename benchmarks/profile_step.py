@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--max-length", type=int, default=512)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--reference", choices=("cached", "live"), default="live")
+    parser.add_argument("--adapter", choices=("none", "lora"), default="none")
     parser.add_argument("--step", type=int, default=3, help="the step that is looked at")
     parser.add_argument("--rows", type=int, default=25, help="kernels that are listed")
     asked = parser.parse_args()
@@ -90,7 +91,7 @@ def main() -> None:
             max_length=asked.max_length,
             precision=asked.precision,
             reference=asked.reference,
-            adapter="none",
+            adapter=asked.adapter,
             device=device,
             gradient_checkpointing=False,
         )

@@ -232,8 +232,8 @@ class EvaluateSection(Section):
     samples: int = Field(5, ge=0, description="Held-out prompts answered by the model before and after.")
     max_new_tokens: int = Field(128, ge=1, description="Longest generated answer, in tokens.")
     temperature: float = Field(0.7, ge=0, description="Sampling temperature; 0 is greedy.")
-    judge: Literal["auto", "none"] = Field(
-        "auto", description="Judge answers by program where the data has a judge (the bundled preferences)."
+    judge: Literal["auto", "none", "bundled"] = Field(
+        "auto", description="Judge answers by program: where the data has a judge, never, or by the bundled world's."
     )
     judge_prompts: int = Field(400, ge=1, description="Held-out prompts whose answers the judge sees.")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampling.")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tiebreak.cli import chat, data, evaluate, quickstart, recipes, runs, train
+from tiebreak.cli import chat, data, evaluate, export, loop, push, quickstart, recipes, runs, serve, train, votes
 from tiebreak.engine.allocator import keep_memory
 from tiebreak.errors import InputError, TiebreakError
 from tiebreak.version import __version__
@@ -29,8 +29,14 @@ app.command(epilog=train.SFT_EXAMPLE)(train.sft)
 app.command(epilog=train.TRAIN_EXAMPLE)(train.train)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command(epilog=chat.EXAMPLE)(chat.chat)
+app.command(epilog=serve.EXAMPLE)(serve.serve)
+app.command(epilog=export.EXAMPLE)(export.export)
+app.command(epilog=push.EXAMPLE)(push.push)
+app.command("push-data", epilog=push.DATA_EXAMPLE)(push.push_data)
 app.add_typer(runs.app, name="runs")
 app.add_typer(recipes.app, name="recipes")
+app.add_typer(votes.app, name="votes")
+app.command(epilog=loop.EXAMPLE)(loop.loop)
 
 
 def _version(wanted: bool) -> None:

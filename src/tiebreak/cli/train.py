@@ -143,7 +143,7 @@ def _train(
     resume: bool,
     as_json: bool,
 ) -> None:
-    changes = {key: value for key, value in flags.items() if value is not None} | _parsed(settings)
+    changes = {key: value for key, value in flags.items() if value is not None} | parsed_settings(settings)
     if resume:
         if command == "sft":  # the command sets it, not the user
             changes.pop("objective.name", None)
@@ -202,7 +202,12 @@ def _resumed(out: Path | None, recipe: str | None, changes: dict[str, Any]) -> R
     return resume(out, talk=stderr_talk())
 
 
-def _parsed(settings: list[str]) -> dict[str, Any]:
+def parsed_settings(settings: list[str]) -> dict[str, Any]:
+    """The settings of `--set KEY=VALUE`, by key.
+
+    Raises:
+        InputError: one of them is not of that form.
+    """
     from tiebreak.errors import InputError
     from tiebreak.recipe import parse_value
 

@@ -1,4 +1,4 @@
-"""Where rows come from: a Hub dataset, a file, a folder of shards, or the bundled preferences.
+"""Where rows come from: a Hub dataset, a file, a folder of shards, a store of votes, or the bundled preferences.
 
 Knows how to find and open a source and to tell whether it changed; knows nothing of columns or preferences.
 """
@@ -18,6 +18,7 @@ from tiebreak.data.rows import Row
 from tiebreak.errors import InputError
 
 BUNDLED = "bundled:preferences"
+VOTES = "votes:"
 OnProgress = Callable[[float], None]
 """Told the share of the source that was read, from 0 to 1."""
 
@@ -29,7 +30,7 @@ class SourceSpec:
     """What the user wrote to name a source.
 
     Attributes:
-        source: Hub dataset id, file, folder of shards, or `bundled:preferences`.
+        source: Hub dataset id, file, folder of shards, `votes:` and the address of a store, or `bundled:preferences`.
         config: configuration of a Hub dataset.
         data_dir: folder inside a Hub dataset or a local folder.
         split: None is train, or the only one there is.
@@ -53,7 +54,7 @@ class Source:
 
     Attributes:
         name: what messages call it.
-        files: the local files, none for a Hub dataset.
+        files: the local files, none for a Hub dataset or votes.
         fingerprint: differs when the rows may differ.
         rows: yields every row in order; told what to do with bad ones, and whom to tell of progress.
         splits: the splits the source is known to have, its own included.
@@ -74,10 +75,12 @@ def open_source(spec: SourceSpec) -> Source:
     Returns:
         The source; for a Hub dataset, downloaded into the cache of `datasets`.
     Raises:
-        InputError: there is no such file, folder, split or dataset, or the Hub cannot be reached.
+        InputError: there is no such file, folder, split, dataset or store, or the Hub or the store cannot be reached.
     """
     if spec.source.startswith("bundled:"):
         return _bundled(spec)
+    if spec.source.startswith(VOTES):
+        return _votes(spec)
     path = Path(spec.source).expanduser()
     if path.exists():
         return _local(spec, path)
@@ -99,6 +102,16 @@ def _bundled(spec: SourceSpec) -> Source:
     if split not in paths:
         raise InputError(f"{BUNDLED} has no split '{split}'.", fix=f"it has: {', '.join(paths)}")
     return _from_files(f"{BUNDLED} ({split})", [paths[split]], tuple(paths))
+
+
+def _votes(spec: SourceSpec) -> Source:
+    for name in ("config", "data_dir", "split", "revision"):
+        if getattr(spec, name):
+            raise InputError(f"Votes have no {name} '{getattr(spec, name)}'.", fix=f"leave {name} out")
+    from tiebreak.data.votes_rows import open_votes_rows
+
+    found = open_votes_rows(spec.source.removeprefix(VOTES))
+    return Source(found.name, (), found.fingerprint, found.rows)
 
 
 def _local(spec: SourceSpec, path: Path) -> Source:

@@ -33,6 +33,18 @@ def judge_for(source: str) -> tuple[str, Judge] | None:
     return "the bundled judge", lambda prompt, answer: judge(prompt, answer).passed
 
 
+def judge_named(setting: str, source: str) -> tuple[str, Judge] | None:
+    """The judge that a recipe asks for.
+
+    Args:
+        setting: `auto`, `none` or `bundled`.
+        source: where the data come from.
+    """
+    if setting == "none":
+        return None
+    return judge_for(_BUNDLED if setting == "bundled" else source)
+
+
 def pass_rate(passed: Sequence[bool]) -> Share:
     """Share of answers that passed, with Wilson's interval."""
     n = len(passed)

@@ -21,6 +21,7 @@ from tiebreak.models.adapters import CONFIG, base_name, is_adapter_folder, load_
 from tiebreak.models.fuse import fuse
 from tiebreak.models.hub_errors import explained, only_cached
 from tiebreak.models.quantize import Quantization, one_arithmetic, quantization_config
+from tiebreak.runs.loop import LoopFolder
 
 BUNDLED = "bundled:base"
 
@@ -54,6 +55,9 @@ def locate(name: str, revision: str | None = None) -> Located:
     path = Path(name).expanduser()
     if not name:
         raise InputError("The model has no name.", where="model.name")
+    loop = LoopFolder(path)
+    if loop.exists:
+        return locate(loop.current())
     if (path / "recipe.yaml").is_file():
         if not any((path / "model" / name).is_file() for name in ("config.json", CONFIG)):
             raise InputError(

@@ -15,7 +15,7 @@ from tiebreak.data.preference import Message, messages_from
 from tiebreak.errors import RunError
 from tiebreak.evaluate.generate import Sampling, answer_all
 from tiebreak.evaluate.held_out import held_out_metrics
-from tiebreak.evaluate.judging import judge_for, judged
+from tiebreak.evaluate.judging import judge_named, judged
 from tiebreak.files import folder_at_once, write_json, write_text
 from tiebreak.models.adapters import save_weights
 from tiebreak.recipe import Recipe
@@ -74,7 +74,7 @@ def finish(
     """Measure the model after its last step and write everything that stays."""
     began = time.perf_counter()
     answers = _answers(recipe, prepared, data, "answers after", talk)
-    found = judge_for(recipe.data.source) if recipe.evaluate.judge == "auto" else None
+    found = judge_named(recipe.evaluate.judge, recipe.data.source)
     samples, verdict = _samples(recipe, data, before.answers, answers, found)
     timings = {**folder.manifest().get("timings", {}), "samples": round(time.perf_counter() - began, 2)}
     ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -109,7 +109,7 @@ def _shown(recipe: Recipe, data: PreparedData) -> int:
     """How many held-out prompts are answered: those that are shown, or more where a judge reads them."""
     if data.held_out is None:
         return 0
-    judged_too = recipe.evaluate.judge == "auto" and judge_for(recipe.data.source) is not None
+    judged_too = judge_named(recipe.evaluate.judge, recipe.data.source) is not None
     wanted = max(recipe.evaluate.samples, recipe.evaluate.judge_prompts if judged_too else 0)
     return min(wanted, len(data.held_out_rows))
 

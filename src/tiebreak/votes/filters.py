@@ -1,0 +1,77 @@
+"""Which votes are asked for, and the same as a condition of SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, or_, select
+
+from tiebreak.votes.tables import turns, votes
+from tiebreak.votes.vote import Verdict
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class VoteFilter:
+    """Which votes are asked for; what is None asks for nothing.
+
+    Attributes:
+        model: one of the two answers is by this model.
+        verdict: the verdict.
+        voter: the voter's key.
+        contains: text that stands in a turn of the prompt, an answer, the reason or the edited answer; case is ignored.
+        since, until: cast at this time or later; cast before this time.
+        withdrawn: False is those that count, True those that were withdrawn, None is both.
+    """
+
+    model: str | None = None
+    verdict: Verdict | None = None
+    voter: str | None = None
+    contains: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    withdrawn: bool | None = False
+
+
+def conditions(wanted: VoteFilter, *, sqlite: bool) -> list[ColumnElement[bool]]:
+    """A filter as conditions that all must hold."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.model is not None:
+        found.append(or_(votes.c.left_model == wanted.model, votes.c.right_model == wanted.model))
+    if wanted.verdict is not None:
+        found.append(votes.c.verdict == wanted.verdict)
+    if wanted.voter is not None:
+        found.append(votes.c.voter == wanted.voter)
+    if wanted.since is not None:
+        found.append(votes.c.time >= microseconds(wanted.since))
+    if wanted.until is not None:
+        found.append(votes.c.time < microseconds(wanted.until))
+    if wanted.withdrawn is not None:
+        found.append(votes.c.withdrawn.is_(wanted.withdrawn))
+    if wanted.contains:
+        found.append(_contains(wanted.contains, sqlite))
+    return found
+
+
+def _contains(text: str, sqlite: bool) -> ColumnElement[bool]:
+    place = func.instr if sqlite else func.strpos
+    lower = func.unicode_lower if sqlite else func.lower  # SQLite's own lower() knows only ASCII
+
+    def stands_in(column: ColumnElement[str | None]) -> ColumnElement[bool]:
+        return place(lower(column), lower(text)) > 0
+
+    texts = (votes.c.left_text, votes.c.right_text, votes.c.reason, votes.c.edited)
+    prompt = select(turns.c.vote).where(turns.c.vote == votes.c.id, stands_in(turns.c.content)).exists()
+    return or_(prompt, *(stands_in(column) for column in texts))
+
+
+def microseconds(time: datetime) -> int:
+    """A time as the tables keep it; one without a zone is taken as UTC."""
+    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(value: int) -> datetime:
+    """A time from how the tables keep it."""
+    return _EPOCH + timedelta(microseconds=value)

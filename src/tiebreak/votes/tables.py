@@ -1,0 +1,59 @@
+"""The tables as they are now; the migrations say how they came to be so.
+
+Times are whole microseconds since 1970 (UTC), so that both databases keep and order them alike.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+NEWEST = "0002"
+"""The last migration that this version of Tiebreak knows."""
+VERSION_TABLE = "votes_version"
+
+metadata = MetaData()
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("time", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("voter", String(128), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("reason", Text),
+    Column("edited", Text),
+    Column("withdrawn", Boolean(create_constraint=False), nullable=False),
+    Column("left_text", Text, nullable=False),
+    Column("left_model", Text, nullable=False),
+    Column("left_fingerprint", Text, nullable=False),
+    Column("left_sampling", Text, nullable=False),
+    Column("left_seed", BigInteger),
+    Column("right_text", Text, nullable=False),
+    Column("right_model", Text, nullable=False),
+    Column("right_fingerprint", Text, nullable=False),
+    Column("right_sampling", Text, nullable=False),
+    Column("right_seed", BigInteger),
+    Index("votes_by_time", "time", "id"),
+    Index("votes_by_voter", "voter"),
+)
+
+turns = Table(
+    "vote_turns",
+    metadata,
+    Column("vote", String(32), ForeignKey("votes.id"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("content", Text, nullable=False),
+)
+
+corrections = Table(
+    "vote_corrections",
+    metadata,
+    Column("vote", String(32), ForeignKey("votes.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("reason", Text),
+    Column("edited", Text),
+)
