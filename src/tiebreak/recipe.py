@@ -95,7 +95,8 @@ class DataSection(Section):
     """Which preferences are read, and which of them are used."""
 
     source: str = Field(
-        "bundled:preferences", description="Hub dataset id, file, folder of shards, or bundled:preferences."
+        "bundled:preferences",
+        description="Hub dataset id, file, folder of shards, votes:URL, or bundled:preferences.",
     )
     config: str | None = Field(None, description="Configuration of a Hub dataset.")
     data_dir: str | None = Field(None, description="Folder inside a Hub dataset, such as harmless-base.")

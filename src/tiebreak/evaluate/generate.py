@@ -20,6 +20,7 @@ from transformers import (
 from tiebreak.data.preference import Message
 from tiebreak.data.render import Template, choose_template, prompt_text
 from tiebreak.errors import InputError
+from tiebreak.evaluate.until import Until, safe_length
 
 # A model in the transcript form that goes on would speak for the human next: its answer ends there.
 _NEXT_TURN = "\n\nHuman:"
@@ -69,7 +70,7 @@ def answer_all(
     ids = [prompt_ids(tokenizer, prompt, form) for prompt in prompts]
     order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))
     answers = [""] * len(ids)
-    room = _positions(model)
+    room = positions(model)
     torch.manual_seed(sampling.seed)
     for start in range(0, len(order), batch_size):
         members = [i for i in order[start : start + batch_size] if room is None or len(ids[i]) < room]
@@ -108,7 +109,7 @@ def stream_answer(
     """
     form = template or choose_template(tokenizer)
     ids = prompt_ids(tokenizer, prompt, form)
-    room = _positions(model)
+    room = positions(model)
     if room is not None and len(ids) >= room:
         raise InputError(
             f"The conversation has {len(ids)} tokens; the model takes {room}.", fix="start a new conversation"
@@ -154,21 +155,30 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: Sequence[Message], te
 def _generation_config(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sampling: Sampling, prompt_length: int
 ) -> GenerationConfig:
-    room = _positions(model)
+    room = positions(model)
     longest = sampling.max_new_tokens if room is None else min(sampling.max_new_tokens, room - prompt_length)
-    eos = tokenizer.eos_token_id
-    own = getattr(model.generation_config, "eos_token_id", None)
-    stops = {eos, *(own if isinstance(own, list) else [own])} - {None}
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else eos
+    stops = end_tokens(model, tokenizer)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     drawn: dict[str, Any] = {"do_sample": False}
     if sampling.temperature > 0:
         drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
     return GenerationConfig(  # type: ignore[no-untyped-call]
-        max_new_tokens=longest, eos_token_id=sorted(stops), pad_token_id=pad, use_cache=True, **drawn
+        max_new_tokens=longest, eos_token_id=stops, pad_token_id=pad, use_cache=True, **drawn
     )
 
 
-def _positions(model: PreTrainedModel) -> int | None:
+def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The tokens that end an answer: the tokenizer's, and those that the model's own configuration names."""
+    own = getattr(model.generation_config, "eos_token_id", None)
+    return sorted({tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None})
+
+
+def end_marks(template: Template) -> tuple[str, ...]:
+    """The texts before which an answer ends: without a chat template, where the model would speak for the human."""
+    return (_NEXT_TURN,) if template == "transcript" else ()
+
+
+def positions(model: PreTrainedModel) -> int | None:
     """Positions that the model knows; past them some models cannot compute at all."""
     room = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return room if isinstance(room, int) and room > 0 else None
@@ -180,36 +190,19 @@ def _clean(text: str, template: Template) -> str:
 
 def _until_next_turn(pieces: Iterator[str], template: Template) -> Iterator[str]:
     """The pieces up to where the next turn would begin; white space at either end is left out."""
-    held = ""
-    started = False
+    answer = Until(end_marks(template))
     for piece in pieces:
-        held += piece
-        if not started:
-            held = held.lstrip()
-            if not held:
-                continue
-            started = True
-        if template == "transcript" and _NEXT_TURN in held:
-            held = held.split(_NEXT_TURN)[0]
-            break
-        # White space at the end may be the beginning of the next turn, or the end of the answer.
-        keep = len(held.rstrip())
-        if template == "transcript":
-            keep = min(keep, _safe_length(held))
-        if keep:
-            yield held[:keep]
-            held = held[keep:]
-    rest = held.rstrip()
-    if rest:
+        if said := answer.push(piece):
+            yield said
+        if answer.ended:
+            return
+    if rest := answer.finish():
         yield rest
 
 
 def _safe_length(text: str) -> int:
     """How much of the text cannot be the beginning of the next turn's mark."""
-    for size in range(min(len(_NEXT_TURN) - 1, len(text)), 0, -1):
-        if text.endswith(_NEXT_TURN[:size]):
-            return len(text) - size
-    return len(text)
+    return safe_length(text, _NEXT_TURN)
 
 
 class _StopWhen(StoppingCriteria):

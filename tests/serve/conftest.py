@@ -1,0 +1,27 @@
+"""The bundled model behind a live server, once for all tests that only ask it something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("fastapi")
+
+from tests.serve.live import live
+from tiebreak.serve.app import create_app
+from tiebreak.serve.loading import find_models
+from tiebreak.serve.local import LocalEngine
+from tiebreak.serve.settings import Limits, ServeSettings
+
+
+@pytest.fixture(scope="session")
+def bundled_engine() -> LocalEngine:
+    return LocalEngine(find_models(["bundled:base"]), rows=8, queue=64)
+
+
+@pytest.fixture(scope="session")
+def bundled_server(bundled_engine: LocalEngine) -> Iterator[str]:
+    settings = ServeSettings(limits=Limits(requests_per_minute=0, answer_tokens=128))
+    with live(create_app(bundled_engine, settings)) as address:
+        yield address

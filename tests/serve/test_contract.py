@@ -1,0 +1,66 @@
+"""Our own OpenAPI document, taken at its word: whatever it allows or forbids is answered as it says, never by a 5xx."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+schemathesis = pytest.importorskip("schemathesis")
+
+from hypothesis import HealthCheck, Phase, settings  # noqa: E402
+
+from tests.serve.live import Parrot  # noqa: E402
+from tiebreak.serve.app import create_app  # noqa: E402
+from tiebreak.serve.settings import Limits, ServeSettings  # noqa: E402
+
+APP = create_app(Parrot(), ServeSettings(limits=Limits(requests_per_minute=0)))
+SEEN: Counter[int] = Counter()
+DOCUMENT = schemathesis.openapi.from_dict(APP.openapi())
+DOCUMENT.app = APP
+
+
+@DOCUMENT.parametrize()
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_document_holds(case: schemathesis.Case) -> None:
+    if isinstance(case.body, dict) and isinstance(case.body.get("model"), str) and len(case.body["model"]) % 2:
+        case.body["model"] = "parrot"  # else every request would name a model that is not there
+    answer = case.call(base_url="http://127.0.0.1", headers={"Host": "127.0.0.1"})
+    assert answer.status_code < 500
+    SEEN[answer.status_code] += 1
+    case.validate_response(answer, checks=CHECKS)
+
+
+CHECKS = [
+    check
+    for check in schemathesis.checks.CHECKS.get_all()
+    if check.__name__
+    in ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
+]
+
+
+def test_the_requests_were_of_all_kinds() -> None:
+    assert SEEN[200] > 10
+    assert SEEN[400] > 10
+    assert SEEN[404] > 0
+
+
+def test_the_document_names_every_route_and_no_status_that_is_not_used() -> None:
+    document = APP.openapi()
+    assert set(document["paths"]) == {
+        "/healthz",
+        "/metrics",
+        "/v1/models",
+        "/v1/models/{name}",
+        "/v1/chat/completions",
+        "/v1/completions",
+    }
+    assert "422" not in document["paths"]["/v1/completions"]["post"]["responses"]
+    assert len(CHECKS) == 4
