@@ -27,7 +27,7 @@ quickstart: $(VENV)/.run
 	$(BIN)/tiebreak quickstart
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-journeys: $(VENV)/.dev
 	$(BIN)/python -m pytest -m journey --timeout=1500

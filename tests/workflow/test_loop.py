@@ -42,6 +42,7 @@ def _circle(tmp_path: Path, **more: Any) -> Circle:
     return Circle(tmp_path / "loop", str(tmp_path / "votes.db"), **given)
 
 
+@pytest.mark.journey
 def test_three_turns_raise_the_pass_rate(tmp_path: Path) -> None:
     circle, votes = _circle(tmp_path), str(tmp_path / "votes.db")
     model, rates = "bundled:base", []
