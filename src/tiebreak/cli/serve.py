@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -21,6 +22,8 @@ def serve(
     votes: Annotated[
         str | None, typer.Option(metavar="URL", help="Database of the votes; default: votes.db here.")
     ] = None,
+    runs: Annotated[Path, typer.Option(help="Folder of the runs that the pages show.")] = Path("runs"),
+    pages: Annotated[bool, typer.Option("--pages/--no-pages", help="The pages, or the API alone.")] = True,
     base: Annotated[bool, typer.Option("--base", help="Serve the model that each run started from as well.")] = False,
     engine: Annotated[
         Literal["local", "openai"], typer.Option(help="Generate here, or by a server that speaks OpenAI's API.")
@@ -78,14 +81,21 @@ def serve(
     from tiebreak.cli.terminal import quiet_libraries
 
     quiet_libraries()
-    from tiebreak.serve import run
+    from contextlib import nullcontext
 
-    run.serve(
-        models or (),
-        settings,
-        engine=engine,
-        base=base,
-        base_url=base_url,
-        upstream_key=os.environ.get("OPENAI_API_KEY"),
-        tell=lambda sentence: typer.echo(sentence, err=True),
-    )
+    from tiebreak.serve import run
+    from tiebreak.serve.settings import check_settings
+    from tiebreak.serve.with_pages import with_pages
+
+    check_settings(settings)
+    with with_pages(settings, runs) if pages else nullcontext((settings, None)) as (with_policies, mount):
+        run.serve(
+            models or (),
+            with_policies,
+            engine=engine,
+            base=base,
+            base_url=base_url,
+            upstream_key=os.environ.get("OPENAI_API_KEY"),
+            pages=mount,
+            tell=lambda sentence: typer.echo(sentence, err=True),
+        )

@@ -23,7 +23,9 @@ RecipeFile = Annotated[
     str | None, typer.Argument(help="A recipe file, or the name of a built-in one.", show_default=False)
 ]
 Model = Annotated[str | None, typer.Option(help="Hub id, folder, run folder, or bundled:base.")]
-Data = Annotated[str | None, typer.Option(help="Hub dataset id, file, folder of shards, votes:URL, or bundled:preferences.")]
+Data = Annotated[
+    str | None, typer.Option(help="Hub dataset id, file, folder of shards, votes:URL, or bundled:preferences.")
+]
 EvalData = Annotated[str | None, typer.Option(help="Held-out data from another source.")]
 Out = Annotated[Path | None, typer.Option(help="The run folder; made under runs/ if not given.", show_default=False)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, or with the newest unfinished.")]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EngineKind = Literal["local", "openai"]
 # Mounts pages; a function so that pages can know engine and settings.
 Pages = Callable[["FastAPI", "Engine", ServeSettings], "FastAPI"]
-_NEEDED = ("fastapi", "uvicorn", "prometheus_client", "httpx")
+_NEEDED = ("fastapi", "uvicorn", "prometheus_client", "httpx", "gradio", "sqlalchemy", "alembic")
 # How long answers that are on their way may go on once the server is asked to stop.
 _GRACE_SECONDS = 5
 

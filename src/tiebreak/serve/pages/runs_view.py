@@ -1,0 +1,144 @@
+"""How runs look: the list, and one run with its curves and figures.
+
+Reads run folders as they are at this moment; a run that is being written may be half there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tiebreak.errors import TiebreakError
+from tiebreak.report import forms
+from tiebreak.report.curves import figures
+from tiebreak.report.facts import data_facts, model_facts, run_facts
+from tiebreak.report.hub_ids import public_manifest
+from tiebreak.report.table import result_rows
+from tiebreak.report.verdict import verdict
+from tiebreak.runs.compare import Summary, summarize
+from tiebreak.runs.entries import state, with_kind
+from tiebreak.runs.folder import RunFolder
+from tiebreak.runs.metrics import read_metrics
+from tiebreak.serve.pages.markup import escaped, escaped_line, notice, rows, tag
+from tiebreak.serve.pages.picking import pick_button
+
+Stamp = tuple[tuple[int, int], ...]
+_TONES = {"finished": "good", "running": "accent", "failed": "bad", "damaged": "bad"}
+_DRAWING = threading.Lock()  # matplotlib keeps its settings for the whole process
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run looked like, so that nothing is drawn twice."""
+
+    path: Path
+    stamp: Stamp
+
+
+def look(run: RunFolder) -> Seen:
+    """Look at the files of a run without reading them."""
+    return Seen(run.path, tuple(_stat(path) for path in (run.manifest_path, run.metrics_path)))
+
+
+def run_list(runs: Sequence[RunFolder], shown: str | None) -> str:
+    """The runs, each to be picked by its name."""
+    if not runs:
+        return (
+            '<div class="tb-empty"><p class="tb-empty-title">There are no runs yet.</p>'
+            "<p><code>tiebreak quickstart</code> makes one.</p></div>"
+        )
+    lines = "".join(f"<li>{_line(summarize(run), run.path.name == shown)}</li>" for run in runs)
+    return f'<ul class="tb-runs">{lines}</ul>'
+
+
+def run_card(run: RunFolder) -> str:
+    """One run: how it went, its figures, its curves."""
+    try:
+        manifest = with_kind(public_manifest(run.manifest()), run.recipe().objective.name)
+    except (TiebreakError, OSError) as error:
+        return notice(f"This run cannot be read. {getattr(error, 'what', '')}".strip(), "bad")
+    summary, judged = summarize(run), verdict(manifest)
+    live = state(manifest) == "running"
+    said = f"<strong>{escaped(judged.headline)}</strong> {escaped(judged.detail)}"
+    word = f'<p class="tb-verdict tb-{judged.tone}">{said}</p>'
+    return (
+        f'<section class="tb-run"><h2>{escaped_line(summary.name)} {tag(summary.status, _tone(summary))}</h2>'
+        f"{_progress(summary) if live else ''}{word}{_results(manifest)}"
+        f'<div class="tb-curves" id="run-curves">{_curves(look(run))}</div>'
+        f"<details><summary>What ran</summary>{_facts(manifest)}</details></section>"
+    )
+
+
+def _line(summary: Summary, current: bool) -> str:
+    figure = "" if summary.accuracy is None else f"accuracy {forms.percent(summary.accuracy)}"
+    about = " · ".join(filter(None, (_steps(summary), figure, forms.when(summary.created))))
+    inner = (
+        f'<span class="tb-run-name">{escaped_line(summary.name)}</span>{tag(summary.status, _tone(summary))}'
+        f'<span class="tb-quiet">{escaped_line(about, 160)}</span>'
+    )
+    return pick_button(summary.name, "", inner=inner, current=current)
+
+
+def _tone(summary: Summary) -> str:
+    return _TONES.get(summary.status, "")
+
+
+def _steps(summary: Summary) -> str:
+    if summary.step is None:
+        return ""
+    return f"step {summary.step:,}" + (f" of {summary.steps:,}" if summary.steps else "")
+
+
+def _progress(summary: Summary) -> str:
+    if not summary.steps:
+        return f'<p class="tb-quiet" role="status">{escaped(_steps(summary))}</p>'
+    share = min(1.0, (summary.step or 0) / summary.steps)
+    return (
+        f'<p class="tb-quiet" role="status">{escaped(_steps(summary) or "step 0")}</p>'
+        f'<progress max="1" value="{share:.4f}" aria-label="Progress of training"></progress>'
+    )
+
+
+def _results(manifest: dict[str, Any]) -> str:
+    found = result_rows(manifest)
+    if not found:
+        return ""
+    lines = "".join(
+        f'<tr><th scope="row">{escaped(row.label)}<small class="tb-quiet">{escaped(row.hint)}</small></th>'
+        f'<td data-name="before">{escaped(row.before)}</td>'
+        f'<td data-name="after" class="tb-{row.change or "same"}">{escaped(row.after)}</td></tr>'
+        for row in found
+    )
+    head = '<thead><tr><th scope="col"></th><th scope="col">before</th><th scope="col">after</th></tr></thead>'
+    return f'<table class="tb-results">{head}<tbody>{lines}</tbody></table>'
+
+
+@lru_cache(maxsize=16)
+def _curves(seen: Seen) -> str:
+    with _DRAWING:
+        drawn = figures(read_metrics(RunFolder(seen.path).metrics_path))
+    if not drawn:
+        return '<p class="tb-quiet">Nothing is logged yet.</p>'
+    return "".join(
+        f'<figure data-figure="{escaped(one.name)}"><h3>{escaped(one.title)}</h3>{one.svg}'
+        f"<figcaption>{escaped(one.caption)}</figcaption></figure>"
+        for one in drawn
+    )
+
+
+def _facts(manifest: dict[str, Any]) -> str:
+    return rows(
+        (fact.name, fact.value) for fact in (*data_facts(manifest), *model_facts(manifest), *run_facts(manifest))
+    )
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
