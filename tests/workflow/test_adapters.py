@@ -127,7 +127,7 @@ def test_gguf_needs_the_converter(small: Small, monkeypatch: pytest.MonkeyPatch,
     run = small(model__adapter="lora", train__max_steps=1)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("LLAMA_CPP", raising=False)
-    with pytest.raises(InputError, match="llama.cpp"):
+    with pytest.raises(InputError, match=r"llama\.cpp"):
         export_run(run.path, gguf=True)
 
 
