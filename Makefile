@@ -26,7 +26,20 @@ $(VENV)/.dev: $(VENV)/.run
 quickstart: $(VENV)/.run
 	$(BIN)/tiebreak quickstart
 
-test: $(VENV)/.dev
+# What some tests need and a fresh machine may lack; without it they are skipped, and say so.
+.PHONY: machine
+machine:
+	@for name in chromium postgresql; do \
+	  { [ $$name = chromium ] && command -v chromium >/dev/null; } && continue; \
+	  { [ $$name = postgresql ] && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; } && continue; \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { \
+	      apt-get install -y -qq --no-install-recommends $$name >/dev/null 2>&1 || { \
+	        apt-get update -qq >/dev/null 2>&1 && \
+	        apt-get install -y -qq --no-install-recommends $$name >/dev/null 2>&1; }; }; } \
+	  || echo "$$name is missing and cannot be installed: the tests that need it are skipped"; \
+	done
+
+test: $(VENV)/.dev machine
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-journeys: $(VENV)/.dev
