@@ -42,16 +42,8 @@ def test_a_vote_on_the_bundled_models_answers_is_trained_on(
     assert (row["chosen"], row["rejected"]) == (left, right)
     assert row["prompt"][-1]["content"] == "Tell me about rivers."
 
-    flags = [
-        "--max-steps",
-        "2",
-        "--learning-rate",
-        "1e-3",
-        "--set",
-        "data.eval_fraction=0",
-        "--set",
-        "train.log_every=1",
-    ]
+    flags = ["--max-steps", "3", "--learning-rate", "1e-3"]
+    flags += ["--set", "data.eval_fraction=0", "--set", "train.log_every=1"]
     monkeypatch.chdir(tmp_path)
     words = ["train", "--model", "bundled:base", "--data", "votes:votes.db", *flags, "--out", "run"]
     with pytest.raises(SystemExit) as done:
