@@ -179,6 +179,8 @@ class Answering:
         if owner != self.request.account:
             return refusal(403, "Forbidden", "You don't have the rights to create a repository there")
         name = f"{owner}/{wanted['name']}"
+        if kind == "spaces" and wanted.get("sdk") not in ("gradio", "docker", "static"):
+            return refusal(400, "BadRequest", "a Space needs an SDK")
         if refused := self._refused("create", name):
             return refused
         url = f"{self.request.here}/{'' if kind == 'models' else kind + '/'}{name}"
@@ -208,7 +210,7 @@ class Answering:
     def _of_repository(self, parts: list[str]) -> Reply:
         api = parts[0] == "api"
         parts = parts[1:] if api else parts
-        kind, parts = (parts[0], parts[1:]) if parts[0] in ("datasets", "models") else ("models", parts)
+        kind, parts = (parts[0], parts[1:]) if parts[0] in ("datasets", "models", "spaces") else ("models", parts)
         if len(parts) < 2:
             return refusal(404, "NotFound")
         name, rest = "/".join(parts[:2]), parts[2:]

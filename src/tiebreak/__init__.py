@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tiebreak.evaluate.generate import Sampling
     from tiebreak.hub.data import push_data
     from tiebreak.hub.models import push
+    from tiebreak.hub.space import push_space
     from tiebreak.recipe import Recipe, load_recipe
     from tiebreak.training.labelled import LabelledTrainer
     from tiebreak.training.supervised import SupervisedTrainer
@@ -48,6 +49,7 @@ _WHERE = {
     "open_run": "tiebreak.workflow.run",
     "push": "tiebreak.hub.models",
     "push_data": "tiebreak.hub.data",
+    "push_space": "tiebreak.hub.space",
     "resume": "tiebreak.workflow.train",
     "train": "tiebreak.workflow.train",
 }
@@ -79,6 +81,7 @@ __all__ = [
     "open_run",
     "push",
     "push_data",
+    "push_space",
     "resume",
     "train",
 ]

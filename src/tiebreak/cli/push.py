@@ -25,7 +25,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON o
 
 def push(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A finished run: a folder, or a name under runs/.")],
-    repo: Repo,
+    repo: Annotated[
+        str | None, typer.Argument(metavar="REPO_ID", help="OWNER/NAME on the Hub.", show_default=False)
+    ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(metavar="REPO_ID", help="Upload a Space that serves the model, in place of a model repository."),
+    ] = None,
     private: Private = False,
     merge: Annotated[
         bool, typer.Option("--merge", help="Of an adapter run: upload plain weights with the adapter merged in.")
@@ -40,18 +46,26 @@ def push(
 ) -> None:
     """Upload a finished run to the Hub: model or adapter, tokenizer, card, report, curves, recipe, metrics.
 
+    With --space, a Space with pages to talk with the model and to compare answers.
+
     An upload that was cut off goes on when the same command is run again.
     """
+    _check_place(repo, space, adapter_only=adapter_only, revision=revision)
     _calm()
-    if merge:
+    if merge or space is not None:
         from tiebreak.cli.terminal import quiet_libraries
 
         quiet_libraries()
+    if space is not None:
+        from tiebreak.hub.space import push_space
+
+        _show(push_space(run, space, private=private, merge=merge, dry_run=dry_run, out=out, say=_say), as_json)
+        return
     from tiebreak.hub.models import push as push_run
 
     done = push_run(
         run,
-        repo,
+        repo or "",
         private=private,
         merge=merge,
         adapter_only=adapter_only,
@@ -115,6 +129,24 @@ def push_data(
             on_progress=told,
         )
     _show(done, as_json)
+
+
+def _check_place(repo: str | None, space: str | None, *, adapter_only: bool, revision: str | None) -> None:
+    """Refuse what names no place, or two, or flags that a Space has no use for."""
+    from tiebreak.errors import InputError
+
+    if repo is None and space is None:
+        raise InputError("There is no place to push to.", where="REPO_ID", fix="name one: tiebreak push RUN OWNER/NAME")
+    if repo is not None and space is not None:
+        raise InputError(
+            "A push goes to a model repository or to a Space, and both are named.",
+            where="--space",
+            fix="run two commands: tiebreak push RUN REPO_ID, and tiebreak push RUN --space REPO_ID",
+        )
+    if space is not None and adapter_only:
+        raise InputError("A Space needs a model that can be asked.", where="--adapter-only", fix="leave it out")
+    if space is not None and revision is not None:
+        raise InputError("A Space runs its main branch alone.", where="--revision", fix="leave it out")
 
 
 def _calm() -> None:

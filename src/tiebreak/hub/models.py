@@ -107,7 +107,7 @@ def push(
     if out is not None:
         raise InputError("--out is for --dry-run.", where="--out", fix="leave it out, or add --dry-run")
     logged_in()  # a merge takes minutes, and should not have been for nothing
-    choice = replace(choice, license=_license(found))
+    choice = replace(choice, license=unknown_license(found))
     with staging_folder(found.path) as place:
         what = _told(stage_run(found, place, choice), tell)
         message = f"Upload {found.path.resolve().name} with Tiebreak"
@@ -121,7 +121,7 @@ def _told(what: Staged, say: Callable[[str], None]) -> Staged:
     return what
 
 
-def _license(run: RunFolder) -> str | None:
+def unknown_license(run: RunFolder) -> str | None:
     """The base model's licence from the Hub, where the run does not know it."""
     base = hub_id(run.recipe().model.name, run_roots(run))
     if base is None or text(run.manifest(), "model", "license"):
