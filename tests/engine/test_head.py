@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -172,11 +173,15 @@ def test_layers_computed_again_give_the_same_gradients(name: str, arithmetic: to
 
 
 def _on_one_of_several_devices(model: PreTrainedModel, folder: Path, *, find_unused: bool) -> None:
+    wrapped: nn.Module | None = None
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=0, world_size=1)
     try:
         wrapped = nn.parallel.DistributedDataParallel(model, find_unused_parameters=find_unused)
         sequence_logps(wrapped, build_tree(GROUPS)).logp.sum().backward()
     finally:
+        # Freed first: the last owner of the group would wait for its threads while it keeps them from Python.
+        del wrapped
+        gc.collect()
         torch.distributed.destroy_process_group()
 
 
