@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 import yaml
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
@@ -32,6 +33,8 @@ from tiebreak.serve.settings import ServeSettings
 from tiebreak.votes.filters import VoteFilter
 from tiebreak.votes.opening import address_of
 
+# Whole runs and a server of its own, which take a minute together.
+pytestmark = pytest.mark.journey
 WEIGHTS = "model/model.safetensors"
 FETCH = """
 import sys

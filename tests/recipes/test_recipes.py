@@ -17,6 +17,9 @@ from tiebreak.cli.runs import app
 from tiebreak.recipe import Recipe, parse_value
 from tiebreak.workflow.prepare import completed
 
+# Whole runs, which take a minute together.
+pytestmark = pytest.mark.journey
+
 DOCS = Path(__file__).parents[2] / "docs"
 GPT2 = {"model.name": "openai-community/gpt2", "data.source": "Anthropic/hh-rlhf", "data.eval_split": "test"}
 QWEN2 = {"model.name": "Qwen/Qwen2-0.5B-Instruct"}
