@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import resource
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
-from tests.end_to_end.conftest import Command, small_flags
+from tests.end_to_end.conftest import Command, environment, small_flags
 from tiebreak.bundled import base_model_path
 
 pytestmark = [
@@ -25,6 +27,25 @@ GIB = 2**30
 
 def _limit(size: float) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_AS, (int(size * GIB), int(size * GIB)))
+
+
+def _address_space(arguments: list[str], tmp_path: Path) -> float:
+    """GiB of address space that a command takes at most, where there is a limit but a wide one: machines differ."""
+    taken = 0
+    with subprocess.Popen(
+        [sys.executable, "-m", "tiebreak", *arguments],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_limit(64.0),
+    ) as command:
+        while command.poll() is None:
+            status = Path(f"/proc/{command.pid}/status").read_text()
+            taken = max([taken, *(int(size) for size in re.findall(r"VmPeak:\s+(\d+) kB", status))])
+            time.sleep(0.02)
+    assert command.returncode == 0
+    return taken / 2**20
 
 
 def _losses(run: Path) -> list[float]:
@@ -48,9 +69,10 @@ def test_a_step_too_large_for_memory_is_repeated_in_parts_with_the_same_result(
             "evaluate.judge": "none",
         }
     )
-    tiebreak("train", *flags, "--set", "train.tokens_per_microbatch=4096", "--out", "free")
+    free = ["train", *flags, "--set", "train.tokens_per_microbatch=4096", "--out", "free"]
+    limit = _limit(_address_space(free, tmp_path) + 0.5)
     limited = tiebreak(
-        "train", *flags, "--set", "train.tokens_per_microbatch=1000000", "--out", "limited", preexec_fn=_limit(3.0)
+        *("train", *flags, "--set", "train.tokens_per_microbatch=1000000", "--out", "limited"), preexec_fn=limit
     )
     assert limited.stderr.count("Memory ran out: the step is repeated in smaller micro-batches") == 1
     found = json.loads((tmp_path / "limited" / "manifest.json").read_text())["tokens_per_microbatch"]
@@ -66,13 +88,14 @@ def test_a_pair_that_does_not_fit_is_named(tiebreak: Command, tmp_path: Path) ->
     GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), **shape, **ends)).save_pretrained(tmp_path / "long")
     tokenizer.save_pretrained(tmp_path / "long")
     rows = [{"prompt": f"What is {i}?", "chosen": f"It is {i}.", "rejected": "No."} for i in range(8)]
+    (tmp_path / "short.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     rows.append({"prompt": "word " * 9_000, "chosen": "Yes.", "rejected": "No."})
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    flags = ["--set", "data.max_length=null", "--set", "data.eval_fraction=0", "--set", "train.precision=fp32"]
+    flags += ["--model", "long", "--batch-size", "9", "--max-steps", "1"]
+    taken = _address_space(["train", *flags, "--data", "short.jsonl", "--out", "short"], tmp_path)
     done = tiebreak(
-        *("train", "--model", "long", "--data", "pairs.jsonl", "--out", "run", "--batch-size", "9", "--max-steps", "1"),
-        *("--set", "data.max_length=null", "--set", "data.eval_fraction=0", "--set", "train.precision=fp32"),
-        check=False,
-        preexec_fn=_limit(2.7),
+        *("train", *flags, "--data", "pairs.jsonl", "--out", "run"), check=False, preexec_fn=_limit(taken + 0.5)
     )
     assert done.returncode == 1, done.stderr
     assert re.search(r"Memory does not suffice for a single example of \d,\d{3} tokens", done.stderr), done.stderr

@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 # From malloc.h.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -3, -4, -8
 _NEVER, _USUAL_TRIM, _USUAL_MMAP = -1, 128 * 1024, 65536
 _LARGE = 2**20
 
@@ -28,6 +28,8 @@ def keep_memory() -> bool:
     if library is None:
         return False
     if _address_space_is_limited():  # what is kept for tensors would be taken from all else
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # pyarrow's own reserves a gigabyte at a time
+        library.mallopt(_ARENA_MAX, 1)  # every other arena reserves 128 MiB
         stop_keeping_memory()
         return False
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch reads it once, at its first tensor

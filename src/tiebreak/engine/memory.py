@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tiebreak.engine.allocator import stop_keeping_memory
+from tiebreak.engine.fresh_thread import NO_CODE, Result, computed
 from tiebreak.engine.sequences import ScoredGroup
 from tiebreak.errors import RunError
 
@@ -20,11 +21,12 @@ _SAID = (
     "not enough memory",
     "DefaultCPUAllocator",
     "std::bad_alloc",
-    "could not create a primitive",  # oneDNN, where there is no room for its code
+    NO_CODE,  # where there is no room for it
     "could not create a memory object",
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
 )
+_RESERVE = 4 * 2**20
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -33,6 +35,23 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _SAID)
+
+
+def unless_memory_runs_out(compute: Callable[[], Result]) -> Result | None:
+    """What a computation gives, or None where memory ran out: then all that it held has been let go of.
+
+    Raises:
+        Whatever the computation raises, unless it tells that memory ran out.
+    """
+    reserve = bytearray(_RESERVE)  # with nothing left at all, the error could not even be looked at
+    try:
+        return computed(compute)
+    except (RuntimeError, MemoryError) as error:
+        del reserve
+        if not is_out_of_memory(error):
+            raise
+    give_back()  # only here: until the error is gone, it holds what was computed
+    return None
 
 
 def does_not_fit(groups: Sequence[ScoredGroup], *, training: bool) -> RunError:
@@ -54,6 +73,9 @@ def does_not_fit(groups: Sequence[ScoredGroup], *, training: bool) -> RunError:
 def give_back() -> None:
     """Let go of what nobody holds any more."""
     gc.collect()
+    # What a backward pass that failed had still to do waits in its thread, with all it needs, for the next pass.
+    with torch.enable_grad():
+        torch.zeros((), requires_grad=True).mul(1).backward()  # type: ignore[no-untyped-call]
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     stop_keeping_memory()

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from tiebreak.engine.logprobs import PLAIN, Measures, sequence_logps, unwrapped
-from tiebreak.engine.memory import does_not_fit, give_back, is_out_of_memory
+from tiebreak.engine.memory import does_not_fit, unless_memory_runs_out
 from tiebreak.engine.microbatch import Path, build_batch, split
 from tiebreak.engine.products import keeping_copies
 from tiebreak.engine.sequences import ScoredGroup
@@ -68,12 +68,9 @@ def score_microbatch(model: torch.nn.Module, groups: Sequence[ScoredGroup], scor
     Raises:
         RunError: memory does not suffice for a single group.
     """
-    try:
-        return _score(model, groups, scorer)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-    give_back()
+    scores = unless_memory_runs_out(lambda: _score(model, groups, scorer))
+    if scores is not None:
+        return scores
     if len(groups) == 1:
         raise does_not_fit(groups, training=False)
     half = len(groups) // 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from transformers import (
 
 from tiebreak.data.preference import Message
 from tiebreak.data.render import Template, choose_template, prompt_text
+from tiebreak.engine.fresh_thread import computed
 from tiebreak.errors import InputError
 from tiebreak.evaluate.until import Until, safe_length
 
@@ -82,7 +84,7 @@ def answer_all(
         rows = torch.tensor([[pad] * (longest - len(ids[i])) + ids[i] for i in members], device=model.device)
         mask = torch.tensor([[0] * (longest - len(ids[i])) + [1] * len(ids[i]) for i in members], device=model.device)
         generate: Any = model.generate
-        out = generate(rows, attention_mask=mask, generation_config=config)
+        out = computed(partial(generate, rows, attention_mask=mask, generation_config=config))
         for i, row in zip(members, out[:, longest:], strict=True):
             answers[i] = _clean(str(tokenizer.decode(row, skip_special_tokens=True)), form)
         if progress is not None:

@@ -28,7 +28,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from tiebreak.engine.checkpointing import recomputing
 from tiebreak.engine.logprobs import Batch, SequenceLogps, computing, sequence_logps
-from tiebreak.engine.memory import does_not_fit, give_back, is_out_of_memory
+from tiebreak.engine.memory import does_not_fit, unless_memory_runs_out
 from tiebreak.engine.microbatch import build_batch, split
 from tiebreak.engine.operations import cost_of
 from tiebreak.engine.products import keeping_copies
@@ -137,19 +137,17 @@ class TreeTrainer(SafeCheckpoints):
         recomputing(model)
         examples: list[Example] = inputs["examples"]
         while True:
-            try:
-                with keeping_copies():
-                    return self._step(model, examples)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                too_small = len(split([e.group for e in examples], self.budget, self.scorer.path)) >= len(examples)
-            self._free_memory(model)
-            if too_small:
-                raise does_not_fit([example.group for example in examples], training=True)
+            loss = unless_memory_runs_out(lambda: self._step(model, examples))
+            if loss is not None:
+                return loss
+            model.zero_grad(set_to_none=True)
+            groups = [example.group for example in examples]
+            if len(split(groups, self.budget, self.scorer.path)) >= len(examples):
+                raise does_not_fit(groups, training=True)
             self.budget //= 2
             self.on_smaller_budget(self.budget)
 
+    @keeping_copies()
     def _step(self, model: nn.Module, examples: list[Example]) -> Tensor:
         self.operations = self.tokens = 0
         counted = sum(self.counts(example) for example in examples)
@@ -226,10 +224,6 @@ class TreeTrainer(SafeCheckpoints):
             )
         return found
 
-    def _free_memory(self, model: nn.Module) -> None:
-        model.zero_grad(set_to_none=True)
-        give_back()
-
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Operations that the step just done needed."""
         return self.operations
@@ -288,12 +282,9 @@ class TreeTrainer(SafeCheckpoints):
 
     def _evaluated(self, micro: list[Example]) -> list[tuple[SequenceLogps, Tensor | None]]:
         """Scores of one micro-batch; of two halves where memory does not suffice for the whole."""
-        try:
-            return [self._scored(self.model_wrapped, self._batch_of(micro), micro)]
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        give_back()
+        scored = unless_memory_runs_out(lambda: self._scored(self.model_wrapped, self._batch_of(micro), micro))
+        if scored is not None:
+            return [scored]
         if len(micro) == 1:
             raise does_not_fit([micro[0].group], training=False)
         half = len(micro) // 2
