@@ -14,7 +14,7 @@ def serve(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="MODEL|RUN…", help="Run folders, Hub ids, folders, or bundled:base.", show_default=False
+            metavar="MODEL|RUN…", help="Run folders, loops, Hub ids, folders, or bundled:base.", show_default=False
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 127.0.0.1 is for this machine only.")] = "127.0.0.1",

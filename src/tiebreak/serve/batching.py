@@ -99,7 +99,7 @@ class Batcher:
         self._running: list[_Running] = []
         self._beginning = 0  # jobs whose prompts are being read
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = self._finishing = False
         self._thread = threading.Thread(target=self._work, name="tiebreak-batcher", daemon=True)
         self._thread.start()
 
@@ -115,10 +115,10 @@ class Batcher:
 
         Raises:
             EngineBusy: the queue is full.
-            EngineClosed: the engine is being shut down.
+            EngineClosed: no more jobs are taken.
         """
         with self._changed:
-            if self._closing:
+            if self._closing or self._finishing:
                 raise EngineClosed
             self._waiting = deque(job for job in self._waiting if not job.cancelled.is_set())
             # What a free row will take in at the next step does not wait.
@@ -134,6 +134,12 @@ class Batcher:
         with self._changed:
             self._changed.notify()
 
+    def finish(self) -> None:
+        """Take no more jobs; the thread ends once those that there are have been answered."""
+        with self._changed:
+            self._finishing = True
+            self._changed.notify()
+
     def close(self) -> None:
         """End all work; jobs that are not finished fail. Returns when the thread has ended."""
         with self._changed:
@@ -144,8 +150,8 @@ class Batcher:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closing or bool(self._waiting or self._running))
-                if self._closing:
+                self._changed.wait_for(lambda: self._closing or self._finishing or self._at_work)
+                if self._closing or not self._at_work:
                     left = [*self._waiting, *(one.job for one in self._running)]
                     self._waiting, self._running = deque(), []
                     break
@@ -156,6 +162,10 @@ class Batcher:
             self._flush()
         _fail(left, EngineClosed())
         self._flush()
+
+    @property
+    def _at_work(self) -> bool:
+        return bool(self._waiting or self._running)
 
     def _entering(self) -> list[Job]:
         entering: list[Job] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from tiebreak.report.hub_ids import last_part, public_name
 from tiebreak.runs import RunFolder
 from tiebreak.runs.entries import text
 from tiebreak.runs.find import find_run
+from tiebreak.runs.loop import LoopFolder
 from tiebreak.serve.engine import ServedModel
 
 _BUNDLED_LICENSE = "MIT"
@@ -37,6 +38,7 @@ class Found:
         base: name of the one it was trained from, where that is served too.
         license: as far as it is known without loading anything.
         run: folder of the run that made it.
+        loop: folder of the loop whose accepted model it is.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Found:
     base: str | None = None
     license: str | None = None
     run: str | None = None
+    loop: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def find_models(names: Sequence[str], *, base: bool = False) -> list[Found]:
     """Find what the user named; nothing is loaded.
 
     Args:
-        names: run folders, names of runs, folders, Hub ids, or `bundled:base`.
+        names: run folders, names of runs, loop folders, other folders, Hub ids, or `bundled:base`.
         base: serve the model that each run started from as well.
     Raises:
         InputError: one of them cannot be a model, or a base is asked for and none of them is a run.
@@ -80,7 +83,7 @@ def find_models(names: Sequence[str], *, base: bool = False) -> list[Found]:
             if known is None:
                 before = _renamed(before, {own.name, *(one.name for one in found)})
                 found.append(before)
-            found.append(_with_base(own, (known or before).name))
+            found.append(replace(own, base=(known or before).name))
         else:
             found.append(own)
     if base and all(one.base is None for one in found):
@@ -90,6 +93,25 @@ def find_models(names: Sequence[str], *, base: bool = False) -> list[Found]:
             fix="name a run folder, or name both models",
         )
     return found
+
+
+def accepted(found: Found) -> Found:
+    """The same place with the model that its loop accepts now.
+
+    Raises:
+        InputError: the loop's file is damaged, or the model is not there.
+    """
+    if found.loop is None:
+        return found
+    current = LoopFolder(Path(found.loop)).current()
+    locate(current)
+    run = RunFolder(Path(current)) if (Path(current) / "recipe.yaml").is_file() else None
+    return replace(
+        found,
+        section=found.section.model_copy(update={"name": current}),
+        license=_license_of(current, run),
+        run=None if run is None else current,
+    )
 
 
 def load_found(found: Found, *, tell: Callable[[str], None] = lambda _: None) -> LoadedModel:
@@ -134,14 +156,20 @@ def _run_of(name: str) -> RunFolder | None:
 def _found(name: str, run: RunFolder | None) -> Found:
     if run is None:
         locate(name)  # says what is wrong with a name that can be none
-        license_ = _BUNDLED_LICENSE if name == BUNDLED else None
-        return Found(public_name(name), public_name(name), ModelSection(name=name), license=license_)
+        return Found(public_name(name), public_name(name), ModelSection(name=name), license=_license_of(name, None))
     locate(str(run.path))
-    recipe, manifest = run.recipe(), run.manifest()
-    license_ = text(manifest, "model", "license") or (_BUNDLED_LICENSE if recipe.model.name == BUNDLED else None)
+    recipe = run.recipe()
     section = ModelSection(name=str(run.path), trust_remote_code=recipe.model.trust_remote_code)
     own = run.path.resolve().name
-    return Found(own, own, section, recipe.data.template, license=license_ or None, run=str(run.path))
+    loop = str(run.path) if LoopFolder(run.path).exists else None
+    return accepted(Found(own, own, section, recipe.data.template, None, _license_of(own, run), str(run.path), loop))
+
+
+def _license_of(name: str, run: RunFolder | None) -> str | None:
+    """As far as it is known: of a run, what its manifest says of the model that it started from."""
+    known = text(run.manifest(), "model", "license") if run is not None else ""
+    bundled = BUNDLED in (name, None if run is None else run.recipe().model.name)
+    return known or (_BUNDLED_LICENSE if bundled else None)
 
 
 def _base_of(run: RunFolder, own: Found) -> Found:
@@ -160,11 +188,7 @@ def _renamed(found: Found, taken: Iterable[str]) -> Found:
     while name in names:
         name, number = f"{found.name}-{number}", number + 1
     title = found.title if name == found.name else f"{found.title} ({number - 1})"
-    return Found(name, title, found.section, found.template, found.base, found.license, found.run)
-
-
-def _with_base(found: Found, base: str) -> Found:
-    return Found(found.name, found.title, found.section, found.template, base, found.license, found.run)
+    return replace(found, name=name, title=title)
 
 
 def _written(section: ModelSection) -> int:

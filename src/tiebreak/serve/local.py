@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 
 import torch
 
@@ -21,7 +22,7 @@ from tiebreak.evaluate.generate import end_marks, end_tokens
 from tiebreak.serve.answer_text import AnswerText
 from tiebreak.serve.batching import Batcher, Delivery, Job
 from tiebreak.serve.choose_steps import choose_steps
-from tiebreak.serve.engine import GenerationRequest, Load, Piece, ServedModel, UnfitRequest, find_model
+from tiebreak.serve.engine import EngineClosed, GenerationRequest, Load, Piece, ServedModel, UnfitRequest, find_model
 from tiebreak.serve.loading import Found, LoadedModel, load_found
 
 _SEEDS = 2**31
@@ -99,12 +100,27 @@ class LocalEngine:
         max_prompt_tokens: int = 4096,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._max_prompt_tokens = max_prompt_tokens
-        self._rooms: dict[str, _Room] = {}
-        for found in models:
-            room = _Room(load_found(found, tell=tell), rows=rows, queue=queue)
-            self._rooms[found.name] = room
-            tell(f"{found.title}: {room.reason}")
+        self._max_prompt_tokens, self._rows, self._queue, self._tell = max_prompt_tokens, rows, queue, tell
+        self._rooms = {found.name: self._room(found) for found in models}
+        self._left: list[_Room] = []
+
+    def exchange(self, found: Found) -> None:
+        """Let another model answer under a name that is served; what is being answered is finished by the one before.
+
+        Args:
+            found: the model and the name.
+        Raises:
+            InputError: the model cannot be loaded; the one before goes on answering.
+        """
+        room = self._room(found)
+        before, self._rooms[found.name] = self._rooms[found.name], room
+        self._left = [*(one for one in self._left if one.batcher.load() != Load(0, 0)), before]
+        before.batcher.finish()
+
+    def _room(self, found: Found) -> _Room:
+        room = _Room(load_found(found, tell=self._tell), rows=self._rows, queue=self._queue)
+        self._tell(f"{found.title}: {room.reason}")
+        return room
 
     def models(self) -> Sequence[ServedModel]:
         """As in `Engine`."""
@@ -117,12 +133,8 @@ class LocalEngine:
 
     async def generate(self, request: GenerationRequest) -> AsyncIterator[Piece]:
         """As in `Engine`."""
-        room = self._rooms[find_model(self.models(), request.model).name]
-        ids = await asyncio.to_thread(room.ids, request)
         inbox: asyncio.Queue[Delivery] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-        job = self._job(room, request, ids, lambda what: room.outbox.put(loop, inbox, what))
-        room.batcher.submit(job)
+        room, job = await self._submitted(request, inbox)
         try:
             while True:
                 what = await inbox.get()
@@ -136,8 +148,21 @@ class LocalEngine:
 
     async def close(self) -> None:
         """As in `Engine`."""
-        for room in self._rooms.values():
+        for room in [*self._left, *self._rooms.values()]:
             await asyncio.to_thread(room.batcher.close)
+
+    async def _submitted(self, request: GenerationRequest, inbox: asyncio.Queue[Delivery]) -> tuple[_Room, Job]:
+        loop = asyncio.get_running_loop()
+        while True:
+            room = self._rooms[find_model(self.models(), request.model).name]
+            ids = await asyncio.to_thread(room.ids, request)
+            job = self._job(room, request, ids, partial(room.outbox.put, loop, inbox))
+            try:
+                room.batcher.submit(job)
+                return room, job
+            except EngineClosed:
+                if self._rooms[request.model] is room:
+                    raise  # else the model has been exchanged in the meantime
 
     def _job(self, room: _Room, request: GenerationRequest, ids: list[int], receive: Callable[[Delivery], None]) -> Job:
         talk = request.prompt is None

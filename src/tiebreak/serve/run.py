@@ -68,8 +68,7 @@ def serve(
         )
     if engine == "openai" and base:
         raise InputError("The base of another server's model is not known.", where="--base", fix="name both models")
-    with listening(settings) as place:
-        chosen = _engine(models, settings, engine, base, base_url, upstream_key, tell)
+    with listening(settings) as place, _engine(models, settings, engine, base, base_url, upstream_key, tell) as chosen:
         _serve(chosen, settings, place, pages, tell)
 
 
@@ -114,6 +113,7 @@ def listening(settings: ServeSettings) -> Iterator[socket.socket]:
         yield place
 
 
+@contextlib.contextmanager
 def _engine(
     models: Sequence[str],
     settings: ServeSettings,
@@ -122,19 +122,23 @@ def _engine(
     base_url: str | None,
     upstream_key: str | None,
     tell: Callable[[str], None],
-) -> Engine:
+) -> Iterator[Engine]:
     limits = settings.limits
     if kind == "openai":
         from tiebreak.serve.remote import RemoteEngine
 
-        return RemoteEngine(base_url or "", models, api_key=upstream_key, queue=limits.queue)
+        yield RemoteEngine(base_url or "", models, api_key=upstream_key, queue=limits.queue)
+        return
     from tiebreak.serve.loading import find_models
 
     found = find_models(models, base=base)
     _leave_a_core()
+    from tiebreak.serve.following import following
     from tiebreak.serve.local import LocalEngine
 
-    return LocalEngine(found, rows=limits.rows, queue=limits.queue, max_prompt_tokens=limits.prompt_tokens, tell=tell)
+    local = LocalEngine(found, rows=limits.rows, queue=limits.queue, max_prompt_tokens=limits.prompt_tokens, tell=tell)
+    with following(local, found, tell=tell):
+        yield local
 
 
 def _leave_a_core() -> None:

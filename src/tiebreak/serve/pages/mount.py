@@ -100,7 +100,7 @@ def _blocks(place: Place) -> Any:
             if votes is not None:
                 with gr.Tab("Data") as data_tab:
                     data = DataPage(place, session, voter, votes)
-        gr.HTML(footer(list(place.engine.models())))
+        gr.HTML(lambda: footer(list(place.engine.models())))  # as it is when the page is opened
         compare_tab.select(compare.count, None, compare.account, **_QUIET)
         runs_tab.select(runs.open, session, [runs.list, runs.run, runs.timer], **_QUIET)
         tabs = [chat_tab, compare_tab]
@@ -118,7 +118,7 @@ def _blocks(place: Place) -> Any:
 def footer(models: list[ServedModel]) -> str:
     """Which models these are, with their licences."""
     lines = "".join(
-        f"<li><strong>{escaped_line(model.title)}</strong> · "
+        f"<li><strong>{escaped_line(model.title)}</strong>{_maker(model)} · "
         f"{'licence ' + escaped_line(model.license) if model.license else 'licence not known'}</li>"
         for model in models
     )
@@ -126,6 +126,12 @@ def footer(models: list[ServedModel]) -> str:
         f'<div class="tb-foot tb-quiet"><ul>{lines}</ul>'
         f"Tiebreak {escaped_line(__version__)}. Answers are written by machines and may be wrong.</div>"
     )
+
+
+def _maker(model: ServedModel) -> str:
+    """The run that made a model, where the model goes by another name."""
+    run = Path(model.run).name if model.run else model.title
+    return "" if run == model.title else f" · {escaped_line(run)}"
 
 
 def _add_export(app: FastAPI, votes: VoteStore) -> None:
