@@ -33,7 +33,7 @@ def loop(tmp_path: Path) -> LoopFolder:
     place.begin("bundled:base")
     recipe = parse_recipe({"model": "bundled:base", "data": "bundled:preferences"}, where="test")
     (place.path / "recipe.yaml").write_text(recipe.to_yaml())
-    run = RunFolder.create(recipe, place.path / "turn-1")
+    run = RunFolder.create(recipe, place.path / "turn-1" / "run")
     run.record(model={"license": "apache-2.0"})
     model = load_model("bundled:base")
     with torch.no_grad():
@@ -49,7 +49,7 @@ def turn(number: int) -> Turn:
         number=number,
         outcome="accepted",
         why="better",
-        model=f"turn-{number}",
+        model=f"turn-{number}/run",
         against="bundled:base",
         began_from=number - 1,
         votes=8,
@@ -113,7 +113,8 @@ def test_what_is_being_answered_is_finished_by_the_model_that_began_it(loop: Loo
     asking = threading.Thread(target=lambda: texts.append(asyncio.run(answer(served.engine, long))[0]))
     asking.start()
     wait_until(lambda: served.engine.load().running)
-    (later,) = find_models([str(loop.path / "turn-1")])
+    (later,) = find_models([str(loop.path / "turn-1" / "run")])
+    assert later.name == "turn-1"
     before = served.model.fingerprint
     served.engine.exchange(replace(later, name="circle"))
     assert served.model.fingerprint != before
@@ -150,7 +151,7 @@ def test_a_model_that_cannot_be_loaded_is_told_of_once_and_the_one_before_goes_o
     loop: LoopFolder, served: Served
 ) -> None:
     before = served.say()
-    for file in (loop.path / "turn-1" / "model").glob("*.safetensors"):
+    for file in (loop.path / "turn-1" / "run" / "model").glob("*.safetensors"):
         file.write_bytes(b"no weights")
     loop.add(turn(1))
     wait_until(lambda: served.said)

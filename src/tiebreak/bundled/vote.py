@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from tiebreak.bundled import preferences_path
 from tiebreak.bundled.judge import judge
+from tiebreak.cli.terminal import quiet_libraries
 from tiebreak.data.preference import Message
 from tiebreak.evaluate.generate import Sampling, answer_all
 from tiebreak.models.load import load_model, load_tokenizer
@@ -76,6 +77,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="prompts, each with one vote")
     parser.add_argument("--seed", type=int, default=0, help="of the prompts and the answers")
     given = parser.parse_args()
+    quiet_libraries()
     found = cast_votes(given.model, given.votes, count=given.count, seed=given.seed)
     print(", ".join(f"{verdict} {count:,}" for verdict, count in found.items()))
 

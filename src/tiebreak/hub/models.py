@@ -110,7 +110,7 @@ def push(
     choice = replace(choice, license=unknown_license(found))
     with staging_folder(found.path) as place:
         what = _told(stage_run(found, place, choice), tell)
-        message = f"Upload {found.path.resolve().name} with Tiebreak"
+        message = f"Upload {found.title} with Tiebreak"
         done = upload(what, Target(repo, "model", private, revision), message=message, ours=_OURS, say=tell)
     return Pushed(repo, what.files, committed=done)
 

@@ -106,7 +106,7 @@ def push_space(
     choice = Choice(repo, merge=choice.merge, license=unknown_license(found))
     with staging_folder(found.path) as place:
         what = stage_space(found, place, choice, requirements)
-        done = _upload(what, repo, private, f"Upload {found.path.resolve().name} as a Space with Tiebreak", tell)
+        done = _upload(what, repo, private, f"Upload {found.title} as a Space with Tiebreak", tell)
     return Pushed(repo, what.files, committed=done)
 
 

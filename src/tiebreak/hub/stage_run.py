@@ -157,7 +157,7 @@ def _add_account(
         metrics=rows,
         samples=read_samples(run.samples_path),
         recipe=public,
-        folder=run.path.resolve().name,
+        folder=run.title,
         has_model=True,
     )
     write_text(to / "report.html", page)

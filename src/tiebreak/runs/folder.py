@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tiebreak.files import write_json, write_text
 from tiebreak.recipe import Recipe, load_recipe
 
 RUNS = Path("runs")
+RUN_OF_TURN = "run"  # what the run is called in the folder of a loop's turn
 _CHECKPOINT = re.compile(r"^checkpoint-(\d+)$")
 
 
@@ -28,6 +30,12 @@ class RunFolder:
     """
 
     path: Path
+
+    @property
+    def title(self) -> str:
+        """What the run is called: as its folder, or of a loop's turn as the turn."""
+        path = Path(os.path.abspath(self.path))  # noqa: PTH100 - a link keeps its name
+        return path.parent.name if path.name == RUN_OF_TURN else path.name
 
     @property
     def recipe_path(self) -> Path:

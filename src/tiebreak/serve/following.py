@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tiebreak.errors import TiebreakError
+from tiebreak.runs import RunFolder
 from tiebreak.serve.loading import Found, accepted
 from tiebreak.serve.local import LocalEngine
 
@@ -80,7 +81,7 @@ class _Watch:
 
 
 def _named(found: Found) -> str:
-    return Path(found.run).name if found.run else found.section.name
+    return RunFolder(Path(found.run)).title if found.run else found.section.name
 
 
 def _what(error: Exception) -> str:

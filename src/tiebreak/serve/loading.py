@@ -160,7 +160,7 @@ def _found(name: str, run: RunFolder | None) -> Found:
     locate(str(run.path))
     recipe = run.recipe()
     section = ModelSection(name=str(run.path), trust_remote_code=recipe.model.trust_remote_code)
-    own = run.path.resolve().name
+    own = run.title
     loop = str(run.path) if LoopFolder(run.path).exists else None
     return accepted(Found(own, own, section, recipe.data.template, None, _license_of(own, run), str(run.path), loop))
 

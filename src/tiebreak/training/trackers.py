@@ -21,6 +21,7 @@ from transformers import TrainerCallback
 
 from tiebreak.errors import InputError
 from tiebreak.recipe import Recipe
+from tiebreak.runs import RunFolder
 from tiebreak.training.callbacks import MetricsFile
 from tiebreak.training.tracker_process import TrackerProcess
 
@@ -125,7 +126,7 @@ def open_tracking(
     check_trackers(names)
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its name, which is the run's
     settings = {
-        "run": place.name,
+        "run": RunFolder(place).title,
         "config": recipe.model_dump(by_alias=True, mode="json"),
         "recipe": recipe.to_yaml(),
     }

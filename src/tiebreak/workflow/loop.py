@@ -22,6 +22,7 @@ from tiebreak.recipe import DataSection, Recipe, load_recipe
 from tiebreak.report.table import accuracy_interval
 from tiebreak.runs import RunFolder
 from tiebreak.runs.entries import interval, number
+from tiebreak.runs.folder import RUN_OF_TURN
 from tiebreak.runs.loop import LoopFolder, Turn
 from tiebreak.votes import open_votes
 from tiebreak.workflow.talk import Talk
@@ -75,7 +76,7 @@ def take_turn(circle: Circle, *, talk: Talk | None = None) -> Turn | None:
         if counted is None:
             return None
         against = loop.current()
-        run = place / "run"
+        run = place / RUN_OF_TURN
         if RunFolder(run).recipe_path.is_file():
             resume(run, talk=talk)
         else:
@@ -163,7 +164,7 @@ def _of_turn(recipe: Recipe, loop: LoopFolder, place: Path, against: str) -> Rec
 
 
 def _judged(loop: LoopFolder, circle: Circle, place: Path, against: str, counted: dict[str, int]) -> Turn:
-    manifest = RunFolder.open(place / "run").manifest()
+    manifest = RunFolder.open(place / RUN_OF_TURN).manifest()
     measure, value, low, high = _measured(manifest)
     taken = {"better": low > 0.5, "not-worse": high >= 0.5, "always": True}[circle.accept]
     said = {"win_rate": "win rate against the model before", "accuracy": "held-out accuracy"}[measure]
@@ -173,7 +174,7 @@ def _judged(loop: LoopFolder, circle: Circle, place: Path, against: str, counted
         number=len(state["turns"]) + 1,
         outcome="accepted" if taken else "rejected",
         why=f"{said} {value:.1%} (95% interval {low:.1%} to {high:.1%}) is {clear} one half; rule: {circle.accept}",
-        model=str((place / "run").relative_to(loop.path)),
+        model=str((place / RUN_OF_TURN).relative_to(loop.path)),
         against=against,
         began_from=int(state["current"]),
         **counted,

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount
 
 from tiebreak.errors import TiebreakError
+from tiebreak.runs import RunFolder
 from tiebreak.serve.engine import Engine, ServedModel
 from tiebreak.serve.pages.blind import new_voter
 from tiebreak.serve.pages.chat import ChatPage
@@ -130,7 +131,7 @@ def footer(models: list[ServedModel]) -> str:
 
 def _maker(model: ServedModel) -> str:
     """The run that made a model, where the model goes by another name."""
-    run = Path(model.run).name if model.run else model.title
+    run = RunFolder(Path(model.run)).title if model.run else model.title
     return "" if run == model.title else f" · {escaped_line(run)}"
 
 
