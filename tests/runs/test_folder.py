@@ -11,6 +11,7 @@ from tiebreak.errors import InputError
 from tiebreak.recipe import Recipe
 from tiebreak.runs import RunFolder
 from tiebreak.runs.folder import list_runs
+from tiebreak.runs.loop import LoopFolder
 from tiebreak.runs.metrics import append_metrics, cut_metrics, read_metrics
 
 RECIPE = Recipe(model="org/gpt2", data="data/prefs.jsonl.gz")
@@ -86,3 +87,10 @@ def test_metrics_survive_a_line_that_was_cut_off(tmp_path: Path) -> None:
         {"step": 1, "loss": 0.5},
         {"step": 2, "loss": None},
     ]
+
+
+def test_the_run_of_a_turn_is_called_as_the_turn_and_any_other_as_its_folder(tmp_path: Path) -> None:
+    LoopFolder(tmp_path / "circle").begin("bundled:base")
+    assert RunFolder(tmp_path / "circle" / "turn-2" / "run").title == "turn-2"
+    assert RunFolder(tmp_path / "elsewhere" / "run").title == "run"
+    assert RunFolder(tmp_path / "circle").title == "circle"

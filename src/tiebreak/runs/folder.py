@@ -15,9 +15,9 @@ from typing import Any
 from tiebreak.errors import InputError
 from tiebreak.files import write_json, write_text
 from tiebreak.recipe import Recipe, load_recipe
+from tiebreak.runs.loop import RUN_OF_TURN, STATE
 
 RUNS = Path("runs")
-RUN_OF_TURN = "run"  # what the run is called in the folder of a loop's turn
 _CHECKPOINT = re.compile(r"^checkpoint-(\d+)$")
 
 
@@ -35,7 +35,8 @@ class RunFolder:
     def title(self) -> str:
         """What the run is called: as its folder, or of a loop's turn as the turn."""
         path = Path(os.path.abspath(self.path))  # noqa: PTH100 - a link keeps its name
-        return path.parent.name if path.name == RUN_OF_TURN else path.name
+        of_turn = path.name == RUN_OF_TURN and (path.parent.parent / STATE).is_file()
+        return path.parent.name if of_turn else path.name
 
     @property
     def recipe_path(self) -> Path:

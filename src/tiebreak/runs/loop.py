@@ -17,6 +17,7 @@ from tiebreak.errors import InputError
 from tiebreak.files import write_json
 
 STATE = "loop.json"
+RUN_OF_TURN = "run"  # what the run is called in the folder of a turn
 Outcome = Literal["accepted", "rejected"]
 
 

@@ -22,8 +22,7 @@ from tiebreak.recipe import DataSection, Recipe, load_recipe
 from tiebreak.report.table import accuracy_interval
 from tiebreak.runs import RunFolder
 from tiebreak.runs.entries import interval, number
-from tiebreak.runs.folder import RUN_OF_TURN
-from tiebreak.runs.loop import LoopFolder, Turn
+from tiebreak.runs.loop import RUN_OF_TURN, LoopFolder, Turn
 from tiebreak.votes import open_votes
 from tiebreak.workflow.talk import Talk
 from tiebreak.workflow.train import resume, train
