@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -121,6 +123,19 @@ def test_what_is_being_answered_is_finished_by_the_model_that_began_it(loop: Loo
     assert served.say() != alone
     asking.join()
     assert texts == [alone]
+
+
+def test_the_model_before_is_let_go_of(loop: LoopFolder, served: Served) -> None:
+    before = weakref.ref(served.engine._rooms["circle"].loaded.model)
+    served.say()
+    loop.add(turn(1))
+    wait_until(lambda: served.said)
+
+    def gone() -> bool:
+        gc.collect()
+        return before() is None
+
+    wait_until(gone)
 
 
 def test_answers_go_on_while_models_are_exchanged(loop: LoopFolder, served: Served) -> None:

@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from weakref import WeakSet
 
 import torch
 
@@ -102,7 +103,7 @@ class LocalEngine:
     ) -> None:
         self._max_prompt_tokens, self._rows, self._queue, self._tell = max_prompt_tokens, rows, queue, tell
         self._rooms = {found.name: self._room(found) for found in models}
-        self._left: list[_Room] = []
+        self._finishing: WeakSet[Batcher] = WeakSet()  # each lives as long as its thread
 
     def exchange(self, found: Found) -> None:
         """Let another model answer under a name that is served; what is being answered is finished by the one before.
@@ -114,7 +115,7 @@ class LocalEngine:
         """
         room = self._room(found)
         before, self._rooms[found.name] = self._rooms[found.name], room
-        self._left = [*(one for one in self._left if one.batcher.load() != Load(0, 0)), before]
+        self._finishing.add(before.batcher)
         before.batcher.finish()
 
     def _room(self, found: Found) -> _Room:
@@ -148,8 +149,8 @@ class LocalEngine:
 
     async def close(self) -> None:
         """As in `Engine`."""
-        for room in [*self._left, *self._rooms.values()]:
-            await asyncio.to_thread(room.batcher.close)
+        for batcher in [*self._finishing, *(room.batcher for room in self._rooms.values())]:
+            await asyncio.to_thread(batcher.close)
 
     async def _submitted(self, request: GenerationRequest, inbox: asyncio.Queue[Delivery]) -> tuple[_Room, Job]:
         loop = asyncio.get_running_loop()
