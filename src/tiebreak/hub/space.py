@@ -20,10 +20,10 @@ import tiebreak
 from tiebreak.errors import InputError
 from tiebreak.files import write_json, write_text
 from tiebreak.hub.models import Pushed, unknown_license
-from tiebreak.hub.refusals import explained, logged_in
+from tiebreak.hub.refusals import logged_in
 from tiebreak.hub.stage_run import Choice, check_choice, run_roots, stage_run
 from tiebreak.hub.staged import Staged, check_out, keep, staged, staging_folder
-from tiebreak.hub.upload import Committed, check_repo
+from tiebreak.hub.upload import Target, check_repo, upload
 from tiebreak.report.hub_ids import hub_id
 from tiebreak.report.licenses import license_fields
 from tiebreak.report.markdown import inline
@@ -38,6 +38,7 @@ SERVING = ("gradio", "fastapi", "uvicorn", "httpx", "prometheus_client", "sqlalc
 _MODEL, _PACKAGE, _BUNDLED = "model", "tiebreak", "bundled:base"
 # What a push of a run writes beside the weights, and a Space has no use for.
 _ACCOUNT = ("README.md", "report.html", "recipe.yaml", "metrics.jsonl", "curves.png", "curves")
+_OURS = (f"{_MODEL}/*", f"{_PACKAGE}/*")
 _APP = '''"""Starts the pages of this Space; what they serve is in `space.json`."""
 
 from pathlib import Path
@@ -106,7 +107,10 @@ def push_space(
     choice = Choice(repo, merge=choice.merge, license=unknown_license(found))
     with staging_folder(found.path) as place:
         what = stage_space(found, place, choice, requirements)
-        done = _upload(what, repo, private, f"Upload {found.title} as a Space with Tiebreak", tell)
+        message = f"Upload {found.title} as a Space with Tiebreak"
+        done = upload(what, Target(repo, "space", private), message=message, ours=_OURS, say=tell)
+    if done.changed:
+        tell("The Hub now builds the Space; that takes some minutes.")
     return Pushed(repo, what.files, committed=done)
 
 
@@ -242,34 +246,3 @@ def _card(run: RunFolder, repo: str, license_: str | None) -> str:
         head |= license_fields(one_line(license_))
     body = _ABOUT.format(name=inline(name))
     return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n\n{body}"
-
-
-def _upload(what: Staged, repo: str, private: bool, message: str, say: Callable[[str], None]) -> Committed:
-    """Upload the folder in one commit; of an earlier push, files of model and package that are no more are removed."""
-    account = logged_in()
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    api = HfApi(token=account.token, library_name="tiebreak")
-    with explained(repo, account):
-        try:
-            found = api.repo_info(repo, repo_type="space")
-        except RepositoryNotFoundError:
-            api.create_repo(repo, repo_type="space", space_sdk="gradio", private=private or None, exist_ok=True)
-        else:
-            if private and not found.private:
-                raise InputError(
-                    f"The Space '{repo}' exists and is public; --private holds for a new one only.",
-                    where=repo,
-                    fix="make it private in its settings on the Hub, or name another",
-                )
-        before = api.repo_info(repo, repo_type="space").sha
-        new = {file.path for file in what.files}
-        ours = (f"{_MODEL}/", f"{_PACKAGE}/")
-        left = [path for path in api.list_repo_files(repo, repo_type="space") if path not in new]
-        operations: list[Any] = [CommitOperationAdd(path, what.folder / path) for path in sorted(new)]
-        operations += [CommitOperationDelete(path) for path in left if path.startswith(ours)]
-        done = api.create_commit(repo, operations, commit_message=message, repo_type="space")
-    if before != done.oid:
-        say("The Hub now builds the Space; that takes some minutes.")
-    return Committed(f"{api.endpoint}/spaces/{repo}", done.oid, done.oid != before)

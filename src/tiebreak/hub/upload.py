@@ -31,13 +31,13 @@ class Target:
 
     Attributes:
         repo: `owner/name`.
-        kind: of the repository.
+        kind: of the repository; a Space that is made is one of the Gradio kind.
         private: it must be private; one that is made now will be.
         revision: the branch, made where it is missing; None is the default one.
     """
 
     repo: str
-    kind: Literal["model", "dataset"]
+    kind: Literal["model", "dataset", "space"]
     private: bool = False
     revision: str | None = None
 
@@ -113,7 +113,7 @@ def upload(what: Staged, target: Target, *, message: str, ours: Sequence[str], s
     for warning in told:
         if issubclass(warning.category, UserWarning):
             say(account.without_token(" ".join(str(warning.message).split())))
-    prefix = "datasets/" if target.kind == "dataset" else ""
+    prefix = {"model": "", "dataset": "datasets/", "space": "spaces/"}[target.kind]
     return Committed(f"{api.endpoint}/{prefix}{target.repo}", done.oid, done.oid != before)
 
 
@@ -141,7 +141,9 @@ def _make(api: HfApi, target: Target) -> None:
     try:
         found = api.repo_info(target.repo, repo_type=target.kind, timeout=patience())
     except RepositoryNotFoundError:
-        api.create_repo(target.repo, repo_type=target.kind, private=target.private or None, exist_ok=True)
+        sdk = "gradio" if target.kind == "space" else None
+        private = target.private or None
+        api.create_repo(target.repo, repo_type=target.kind, space_sdk=sdk, private=private, exist_ok=True)
     else:
         if target.private and not found.private:
             raise InputError(
