@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from tiebreak.engine.fresh_thread import NO_CODE, computed
+from tiebreak.engine.fresh_thread import NO_CODE, in_usable_thread
 from tiebreak.engine.memory import unless_memory_runs_out
 
 WITHOUT_MEMORY_ONCE = """
 import resource, psutil, torch
-from tiebreak.engine.fresh_thread import computed
+from tiebreak.engine.fresh_thread import in_usable_thread
 from tiebreak.engine.products import multiply
 
 def limit(size):
@@ -28,7 +28,7 @@ multiply(torch.ones(300, 300), torch.ones(300, 300))
 x, weight = torch.ones(41, 24), torch.ones(16, 24)
 limit(psutil.Process().memory_info().vms + 4096)
 try:
-    computed(lambda: multiply(x, weight))
+    in_usable_thread(lambda: multiply(x, weight))
 except RuntimeError as error:
     said = str(error)
 limit(resource.RLIM_INFINITY)
@@ -37,7 +37,7 @@ try:
     multiply(torch.ones(42, 24), weight)
 except RuntimeError as error:
     print(error)
-print(bool((computed(lambda: multiply(torch.ones(43, 24), weight)) == 24).all()))
+print(bool((in_usable_thread(lambda: multiply(torch.ones(43, 24), weight)) == 24).all()))
 """
 
 
@@ -58,17 +58,17 @@ def _in_a_thread(work: Callable[[], None]) -> None:
 def test_another_thread_computes_once_code_was_refused_with_gradients_as_they_are_here() -> None:
     def work() -> None:
         here = _here()
-        assert computed(_here) == here
+        assert in_usable_thread(_here) == here
         with pytest.raises(RuntimeError, match=NO_CODE):
-            computed(_refused)
-        there = computed(_here)
+            in_usable_thread(_refused)
+        there = in_usable_thread(_here)
         assert there != here
-        assert computed(_here) == there
-        assert computed(torch.is_grad_enabled)
+        assert in_usable_thread(_here) == there
+        assert in_usable_thread(torch.is_grad_enabled)
         with torch.no_grad():
-            assert not computed(torch.is_grad_enabled)
+            assert not in_usable_thread(torch.is_grad_enabled)
         with pytest.raises(ValueError, match="bad"):
-            computed(lambda: int("bad"))
+            in_usable_thread(lambda: int("bad"))
 
     _in_a_thread(work)
 
@@ -80,8 +80,8 @@ def _shapes() -> None:
 def test_other_errors_leave_the_thread_as_it_is() -> None:
     def work() -> None:
         with pytest.raises(RuntimeError, match="shapes"):
-            computed(_shapes)
-        assert computed(_here) == _here()
+            in_usable_thread(_shapes)
+        assert in_usable_thread(_here) == _here()
 
     _in_a_thread(work)
 

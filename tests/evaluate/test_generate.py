@@ -9,7 +9,8 @@ from tests.architectures import ARCHITECTURES
 from tests.training.small import word_tokenizer
 from tiebreak.data.preference import Message
 from tiebreak.errors import InputError
-from tiebreak.evaluate.generate import Sampling, _safe_length, _until_next_turn, answer_all, stream_answer
+from tiebreak.evaluate.generate import Sampling, _until_next_turn, answer_all, stream_answer
+from tiebreak.evaluate.until import safe_length
 
 GREEDY = Sampling(temperature=0.0, max_new_tokens=12)
 PROMPTS = [[Message("user", " ".join(f"t{3 + (7 * i + j) % 50}" for j in range(3 + 2 * i)))] for i in range(5)]
@@ -72,7 +73,7 @@ def test_a_transcript_ends_where_the_human_would_speak(cut: int) -> None:
 def test_a_new_line_within_an_answer_stays() -> None:
     pieces = ["one\n", "\nHum", "ble two\n"]
     assert "".join(_until_next_turn(iter(pieces), "transcript")) == "one\n\nHumble two"
-    assert _safe_length("abc\n\nHu") == 3
+    assert safe_length("abc\n\nHu", "\n\nHuman:") == 3
 
 
 def test_answers_stay_within_the_positions_of_the_model() -> None:

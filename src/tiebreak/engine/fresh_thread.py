@@ -31,7 +31,7 @@ class _State(threading.local):
 _state = _State()
 
 
-def computed(compute: Callable[[], Result]) -> Result:
+def in_usable_thread(compute: Callable[[], Result]) -> Result:
     """What a computation gives, done in a thread in which oneDNN makes code.
 
     Args:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tiebreak.engine.allocator import stop_keeping_memory
-from tiebreak.engine.fresh_thread import NO_CODE, Result, computed
+from tiebreak.engine.fresh_thread import NO_CODE, Result, in_usable_thread
 from tiebreak.engine.sequences import ScoredGroup
 from tiebreak.errors import RunError
 
@@ -45,7 +45,7 @@ def unless_memory_runs_out(compute: Callable[[], Result]) -> Result | None:
     """
     reserve = bytearray(_RESERVE)  # with nothing left at all, the error could not even be looked at
     try:
-        return computed(compute)
+        return in_usable_thread(compute)
     except (RuntimeError, MemoryError) as error:
         del reserve
         if not is_out_of_memory(error):

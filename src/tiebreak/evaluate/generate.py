@@ -20,9 +20,9 @@ from transformers import (
 
 from tiebreak.data.preference import Message
 from tiebreak.data.render import Template, choose_template, prompt_text
-from tiebreak.engine.fresh_thread import computed
+from tiebreak.engine.fresh_thread import in_usable_thread
 from tiebreak.errors import InputError
-from tiebreak.evaluate.until import Until, safe_length
+from tiebreak.evaluate.until import Until
 
 # A model in the transcript form that goes on would speak for the human next: its answer ends there.
 _NEXT_TURN = "\n\nHuman:"
@@ -84,7 +84,7 @@ def answer_all(
         rows = torch.tensor([[pad] * (longest - len(ids[i])) + ids[i] for i in members], device=model.device)
         mask = torch.tensor([[0] * (longest - len(ids[i])) + [1] * len(ids[i]) for i in members], device=model.device)
         generate: Any = model.generate
-        out = computed(partial(generate, rows, attention_mask=mask, generation_config=config))
+        out = in_usable_thread(partial(generate, rows, attention_mask=mask, generation_config=config))
         for i, row in zip(members, out[:, longest:], strict=True):
             answers[i] = _clean(str(tokenizer.decode(row, skip_special_tokens=True)), form)
         if progress is not None:
@@ -200,11 +200,6 @@ def _until_next_turn(pieces: Iterator[str], template: Template) -> Iterator[str]
             return
     if rest := answer.finish():
         yield rest
-
-
-def _safe_length(text: str) -> int:
-    """How much of the text cannot be the beginning of the next turn's mark."""
-    return safe_length(text, _NEXT_TURN)
 
 
 class _StopWhen(StoppingCriteria):
