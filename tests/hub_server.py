@@ -31,7 +31,7 @@ class Moods:
         refuse: status and message by step and repository, such as `commit ann/mine`; the steps are create, preupload,
             batch, put and commit.
         cut_above: uploads of more bytes than this are cut off in the middle.
-        cut: told when that happened.
+        cut: set when that happened.
         down: everything is answered as by a gateway before a server that is down.
     """
 
@@ -162,7 +162,8 @@ class Answering:
                 "/".join(path.removesuffix(".git/info/lfs/objects/batch").split("/")[-2:]), json.loads(sent)
             )
         if path.startswith("/lfs/"):
-            return self._put(*path.removeprefix("/lfs/").rsplit("/", 1), sent)
+            name, content = path.removeprefix("/lfs/").rsplit("/", 1)
+            return self._put(name, content, sent)
         return self._of_repository(path.strip("/").split("/"))
 
     def _refused(self, step: str, name: str) -> Reply | None:

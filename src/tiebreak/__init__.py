@@ -1,97 +1,159 @@
 """Tiebreak: turn comparisons of two answers into a language model that gives the better one.
 
-The public API, by name. Nothing heavy is imported until it is used.
+The public API, by name; docs/python.md shows it at work. Nothing heavy is imported until it is used, nothing is printed
+unless it is asked for, and nothing of the process stays changed.
 """
 
 from __future__ import annotations
 
 import importlib
+import random
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from tiebreak.errors import InputError, Interrupted, RunError, TiebreakError
 from tiebreak.version import __version__
 
 if TYPE_CHECKING:
-    from tiebreak.data.load import load_demonstrations, load_labelled, load_preferences
-    from tiebreak.data.preference import Demonstration, LabelledCompletion, Message, Preference
-    from tiebreak.evaluate.generate import Sampling
+    from tiebreak.data.preference import Demonstration, Message, Preference, UnpairedCompletion
+    from tiebreak.generation.generate import Sampling
     from tiebreak.hub.data import push_data
     from tiebreak.hub.models import push
     from tiebreak.hub.space import push_space
-    from tiebreak.recipe import Recipe, load_recipe
-    from tiebreak.training.labelled import LabelledTrainer
+    from tiebreak.process.allocator import tune_process
+    from tiebreak.recipe import Recipe, judge_from_flag
+    from tiebreak.recipe.builtin import recipe_named as load_recipe
+    from tiebreak.serve.run import serve_models as serve
+    from tiebreak.serve.settings import Limits, ServeSettings
+    from tiebreak.training.preference import PreferenceTrainer
     from tiebreak.training.supervised import SupervisedTrainer
-    from tiebreak.training.trainer import PreferenceTrainer
-    from tiebreak.workflow.evaluate import Evaluation, Question, evaluate_model
+    from tiebreak.training.unpaired import UnpairedTrainer
+    from tiebreak.votes import Answer, Vote, open_votes
+    from tiebreak.votes.store import VoteStore
+    from tiebreak.workflow.callback import Callback, Event
+    from tiebreak.workflow.evaluate import Question, evaluate_model
+    from tiebreak.workflow.evaluation import Evaluation
     from tiebreak.workflow.export import export_run
+    from tiebreak.workflow.judging import AnswersEvaluation, AnswersQuestion, evaluate_answers
+    from tiebreak.workflow.progress import Progress
+    from tiebreak.workflow.rows import load_demonstrations, load_preferences, load_unpaired
     from tiebreak.workflow.run import Run, open_run
-    from tiebreak.workflow.train import resume, train
+    from tiebreak.workflow.train import resume, sft, train
 
+# The module of each name; where it has another name there, that one after a colon.
 _WHERE = {
+    "Answer": "tiebreak.votes",
+    "AnswersEvaluation": "tiebreak.workflow.judging",
+    "AnswersQuestion": "tiebreak.workflow.judging",
+    "Callback": "tiebreak.workflow.callback",
     "Demonstration": "tiebreak.data.preference",
-    "Evaluation": "tiebreak.workflow.evaluate",
-    "LabelledCompletion": "tiebreak.data.preference",
-    "LabelledTrainer": "tiebreak.training.labelled",
+    "Evaluation": "tiebreak.workflow.evaluation",
+    "Event": "tiebreak.workflow.callback",
+    "Limits": "tiebreak.serve.settings",
     "Message": "tiebreak.data.preference",
     "Preference": "tiebreak.data.preference",
-    "PreferenceTrainer": "tiebreak.training.trainer",
+    "PreferenceTrainer": "tiebreak.training.preference",
+    "Progress": "tiebreak.workflow.progress",
     "Question": "tiebreak.workflow.evaluate",
     "Recipe": "tiebreak.recipe",
     "Run": "tiebreak.workflow.run",
-    "Sampling": "tiebreak.evaluate.generate",
+    "Sampling": "tiebreak.generation.generate",
+    "ServeSettings": "tiebreak.serve.settings",
     "SupervisedTrainer": "tiebreak.training.supervised",
+    "UnpairedCompletion": "tiebreak.data.preference",
+    "UnpairedTrainer": "tiebreak.training.unpaired",
+    "Vote": "tiebreak.votes",
+    "VoteStore": "tiebreak.votes.store",
+    "evaluate_answers": "tiebreak.workflow.judging",
     "evaluate_model": "tiebreak.workflow.evaluate",
     "export_run": "tiebreak.workflow.export",
-    "load_labelled": "tiebreak.data.load",
-    "load_demonstrations": "tiebreak.data.load",
-    "load_preferences": "tiebreak.data.load",
-    "load_recipe": "tiebreak.recipe",
+    "judge_from_flag": "tiebreak.recipe",
+    "load_demonstrations": "tiebreak.workflow.rows",
+    "load_preferences": "tiebreak.workflow.rows",
+    "load_recipe": "tiebreak.recipe.builtin:recipe_named",
+    "load_unpaired": "tiebreak.workflow.rows",
     "open_run": "tiebreak.workflow.run",
+    "open_votes": "tiebreak.votes",
     "push": "tiebreak.hub.models",
     "push_data": "tiebreak.hub.data",
     "push_space": "tiebreak.hub.space",
     "resume": "tiebreak.workflow.train",
+    "sft": "tiebreak.workflow.train",
     "train": "tiebreak.workflow.train",
+    "tune_process": "tiebreak.process.allocator",
+}
+# Names of before, which still work and say what they are called now.
+_RENAMED = {
+    "LabelledCompletion": "UnpairedCompletion",
+    "LabelledTrainer": "UnpairedTrainer",
+    "load_labelled": "load_unpaired",
 }
 
 __all__ = [
+    "Answer",
+    "AnswersEvaluation",
+    "AnswersQuestion",
+    "Callback",
     "Demonstration",
     "Evaluation",
+    "Event",
     "InputError",
     "Interrupted",
-    "LabelledCompletion",
-    "LabelledTrainer",
+    "Limits",
     "Message",
     "Preference",
     "PreferenceTrainer",
+    "Progress",
     "Question",
     "Recipe",
     "Run",
     "RunError",
     "Sampling",
+    "ServeSettings",
     "SupervisedTrainer",
     "TiebreakError",
+    "UnpairedCompletion",
+    "UnpairedTrainer",
+    "Vote",
+    "VoteStore",
     "__version__",
+    "evaluate_answers",
     "evaluate_model",
     "export_run",
+    "judge_from_flag",
     "load_demonstrations",
-    "load_labelled",
     "load_preferences",
     "load_recipe",
+    "load_unpaired",
     "open_run",
+    "open_votes",
     "push",
     "push_data",
     "push_space",
     "resume",
+    "serve",
+    "sft",
     "train",
+    "tune_process",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import a name of the public API when it is first asked for."""
+    if name in _RENAMED:
+        warnings.warn(f"tiebreak.{name} is now called tiebreak.{_RENAMED[name]}", DeprecationWarning, stacklevel=2)
+        return __getattr__(_RENAMED[name])
+    if name == "serve":  # the package of that name, which can be called
+        return importlib.import_module("tiebreak.serve")
     if name not in _WHERE:
         raise AttributeError(f"module 'tiebreak' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_WHERE[name]), name)
+    module, _, other = _WHERE[name].partition(":")
+    drawn = random.getstate()
+    with warnings.catch_warnings():
+        # In a notebook without widgets, libraries warn of bars as they are imported; none is shown.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        value = getattr(importlib.import_module(module), other or name)
+    random.setstate(drawn)  # some library draws a number as it is imported
     globals()[name] = value
     return value
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 
 class TiebreakError(Exception):
-    """Anything Tiebreak stops for on purpose.
+    """Anything that Tiebreak stops for on purpose.
 
     Args:
         what: one sentence: what is wrong.
-        where: the file, row, column or key, when there is one.
-        fix: what to do about it, when we know.
+        where: the file, row, column or key, if there is one.
+        fix: what to do about it, if that is known.
     """
 
     exit_code = 1
@@ -31,6 +31,11 @@ class TiebreakError(Exception):
             lines.append(f"  what to do: {self.fix}")
         return "\n".join(lines)
 
+    @property
+    def sentences(self) -> str:
+        """What is wrong and what to do about it, as one paragraph: what a page says."""
+        return f"{self.what} {self.fix[0].upper()}{self.fix[1:]}." if self.fix else self.what
+
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions with keyword arguments do not survive pickling between processes on their own.
         return (_rebuild, (type(self), self.what, self.where, self.fix))
@@ -47,7 +52,7 @@ class InputError(TiebreakError):
 
 
 class RunError(TiebreakError):
-    """A run could not go on: a loss that is not finite, a full disk, memory that does not suffice. Exit code 1."""
+    """A run could not go on: a loss that is not finite, a full disk, too little memory. Exit code 1."""
 
 
 class Interrupted(TiebreakError):

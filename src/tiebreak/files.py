@@ -1,4 +1,7 @@
-"""Where Tiebreak keeps files, and writing them so that a reader never sees half of one, whatever happens."""
+"""Files and folders that appear whole or not at all, and the folder of the cache.
+
+Knows paths and the disk; knows nothing of what the files say.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,11 @@ from typing import Any
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file at once: written beside it, flushed to the disk, then renamed."""
+    """Replace a file at once: the text is written beside it, flushed to the disk, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        # Text of data may hold halves of characters, which no encoding has; a question mark stands for them.
+        # Text of data may contain halves of characters, which no encoding has; a question mark replaces them.
         with partial.open("w", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
@@ -28,12 +31,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file at once; numbers that are not finite become null, since JSON has none."""
+    """Replace a JSON file at once; numbers that are not finite become null, since JSON has no such numbers."""
     write_text(path, json.dumps(without_nan(value), indent=2, ensure_ascii=False) + "\n")
 
 
 def without_nan(value: Any) -> Any:
-    """The same nested value with null in place of numbers that JSON does not have."""
+    """The same nested value, with None for each number that is not finite."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -45,7 +48,7 @@ def without_nan(value: Any) -> Any:
 
 @contextmanager
 def folder_at_once(path: Path) -> Iterator[Path]:
-    """A folder that appears by rename when the block ends well, and leaves nothing behind when it does not.
+    """A folder that appears by rename when the block ends well; when it fails, nothing is left behind.
 
     Yields:
         The folder to write into.
@@ -63,7 +66,7 @@ def folder_at_once(path: Path) -> Iterator[Path]:
 
 
 def move_folder(partial: Path, path: Path) -> None:
-    """Rename a finished folder to its place, replacing an older one."""
+    """Rename a finished folder to its path, replacing an older one."""
     if path.exists():
         older = path.with_name(f".{path.name}.older")
         shutil.rmtree(older, ignore_errors=True)
@@ -92,9 +95,17 @@ def _flush_directory(folder: Path) -> None:
         os.close(descriptor)
 
 
-def cache_folder() -> Path:
-    """Where Tiebreak keeps what it can compute again: `TIEBREAK_CACHE`, or the user's cache folder."""
-    named = os.environ.get("TIEBREAK_CACHE")
+def data_folder() -> Path:
+    """Where Tiebreak keeps what it cannot compute again: `TIEBREAK_DATA`, or the user's folder for data."""
+    named = os.environ.get("TIEBREAK_DATA")
     if named:
         return Path(named)
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "tiebreak"
+
+
+def cache_folder() -> Path:
+    """Where Tiebreak keeps what it can compute again: `TIEBREAK_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get("TIEBREAK_CACHE")
+    if chosen:
+        return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tiebreak"

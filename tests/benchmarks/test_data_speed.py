@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import REPOSITORY
 
 
+@pytest.mark.journey
 def test_the_figures_are_written(shared_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     options = ["--rows", "50", "--large", "0", "--rounds", "1", "--skip-peer", "--json", str(out)]

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import zstandard
 
-from tiebreak.data.load import LoadedPreferences, load_preferences
-from tiebreak.data.preference import Preference
-from tiebreak.data.sources import SourceSpec
+from tiebreak.data.load import LoadedPreferences, load_preferences, load_unpaired
+from tiebreak.data.preference import Preference, UnpairedCompletion
+from tiebreak.data.reading.sources import SourceSpec
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -62,7 +62,7 @@ def _csv(rows: Rows) -> bytes:
 def _parquet(rows: Rows) -> bytes:
     sink = pa.BufferOutputStream()
     parquet.write_table(pa.Table.from_pylist(list(rows)), sink)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())
 
 
 def _arrow(rows: Rows) -> bytes:
@@ -70,7 +70,7 @@ def _arrow(rows: Rows) -> bytes:
     table = pa.Table.from_pylist(list(rows))
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())
 
 
 def load(path: Path, **settings: Any) -> LoadedPreferences:
@@ -81,3 +81,13 @@ def load(path: Path, **settings: Any) -> LoadedPreferences:
 def preferences(loaded: LoadedPreferences) -> list[Preference]:
     """All pairs of a small source."""
     return [Preference.from_row(row) for row in loaded.dataset]
+
+
+def unpaired(path: Path, **settings: Any) -> LoadedPreferences:
+    """Load a local source as unpaired completions."""
+    return load_unpaired(SourceSpec(str(path)), **settings)
+
+
+def completions(loaded: LoadedPreferences) -> list[UnpairedCompletion]:
+    """All unpaired completions of a small source."""
+    return [UnpairedCompletion.from_row(row) for row in loaded.dataset]

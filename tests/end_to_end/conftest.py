@@ -52,7 +52,7 @@ def tiebreak(tmp_path: Path) -> Command:
     """Run the command line as a user does, in an empty folder."""
 
     def run(*arguments: str, check: bool = True, **settings: object) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             [sys.executable, "-m", "tiebreak", *arguments],
             cwd=tmp_path,
             env=environment(tmp_path),

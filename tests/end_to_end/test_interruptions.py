@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-import os
 import random
 import resource
 import signal
@@ -15,6 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import Command, environment, small_flags
+from tests.end_to_end.kills import KINDS, Arena, kinds, warm
+from tiebreak.recipe import Recipe
+
+journey = pytest.mark.journey
 
 
 def _start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -42,6 +46,7 @@ def _wait_for_step(run: Path, step: int, process: subprocess.Popen[str]) -> None
         time.sleep(0.02)
 
 
+@journey
 def test_a_stopped_run_says_how_to_go_on_and_ends_the_same(tiebreak: Command, tmp_path: Path) -> None:
     tiebreak("train", *small_flags(), "--out", "whole")
     process = _start(tmp_path, "train", *small_flags(**{"train.log_every": 1}), "--out", "cut")
@@ -58,6 +63,7 @@ def test_a_stopped_run_says_how_to_go_on_and_ends_the_same(tiebreak: Command, tm
     assert steps == sorted(steps)
 
 
+@journey
 def test_a_file_that_cannot_grow_ends_the_run_with_a_sentence(tiebreak: Command, tmp_path: Path) -> None:
     def no_large_files() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -73,6 +79,7 @@ def test_a_file_that_cannot_grow_ends_the_run_with_a_sentence(tiebreak: Command,
     assert json.loads((tmp_path / "full" / "manifest.json").read_text())["status"] == "finished"
 
 
+@journey
 def test_two_processes_never_train_the_same_run(tiebreak: Command, tmp_path: Path) -> None:
     first = _start(tmp_path, "train", *small_flags(**{"train.log_every": 1}), "--out", "run")
     _wait_for_step(tmp_path / "run", 1, first)
@@ -85,6 +92,7 @@ def test_two_processes_never_train_the_same_run(tiebreak: Command, tmp_path: Pat
     assert first.returncode == 0, said
 
 
+@journey
 def test_a_run_is_not_resumed_with_other_data(tiebreak: Command, tmp_path: Path) -> None:
     tiebreak("data", "convert", "bundled:preferences", "mine.jsonl", "--limit", "120")
     flags = small_flags(**{"train.log_every": 1})
@@ -101,29 +109,52 @@ def test_a_run_is_not_resumed_with_other_data(tiebreak: Command, tmp_path: Path)
     assert "The data is not what this run began with." in done.stderr
 
 
-@pytest.mark.journey
-def test_ten_kills_at_random_moments_end_the_same(tiebreak: Command, tmp_path: Path) -> None:
-    tiebreak("train", *small_flags(), "--out", "whole")
-    manifest = json.loads((tmp_path / "whole" / "manifest.json").read_text())
-    draw = random.Random(0)
-    starting = 12.0
-    for attempt in range(10):
-        out = f"killed-{attempt}"
-        process = _start(tmp_path, "train", *small_flags(), "--out", out)
-        began = time.monotonic()
-        moment = draw.uniform(0.5, starting)
-        try:
-            process.wait(timeout=moment)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-        else:
-            starting = 0.9 * (time.monotonic() - began)  # it was done before its time: kill the next ones sooner
-        if (tmp_path / out / "recipe.yaml").exists():
-            tiebreak("train", "--out", out, "--resume")
-        else:
-            tiebreak("train", *small_flags(), "--out", out)
-        assert _weights(tmp_path / out) == _weights(tmp_path / "whole"), f"killed after {moment:.1f} s"
-        again = json.loads((tmp_path / out / "manifest.json").read_text())
-        assert again["after"] == manifest["after"]
-        assert again["judge"] == manifest["judge"]
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recipe]:
+    return kinds(tmp_path_factory.mktemp("made"))
+
+
+def _killed_runs(recipe: Recipe, folder: Path, runs: int, seed: int) -> int:
+    """Kill runs of a recipe, compare what each leaves in the end, and give how many kills that were."""
+    arena = Arena(recipe, folder, warm())
+    whole, seconds = arena.untouched()
+    kills = 0
+    for number, run in enumerate(itertools.islice(arena.killed(random.Random(seed), seconds), runs)):
+        assert run.outcome == whole, f"run {number}, killed after {run.moments} s"
+        kills += len(run.moments)
+    print(f"{folder.name}: {runs} runs were killed {kills} times; all are equal to the run that was not")
+    return kills
+
+
+@journey
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_of_each_kind_that_is_killed_ends_the_same(kind: str, recipes: dict[str, Recipe], tmp_path: Path) -> None:
+    assert _killed_runs(recipes[kind], tmp_path / kind, runs=1, seed=1) >= 1
+
+
+@pytest.mark.endurance
+@pytest.mark.parametrize("kind", KINDS)
+def test_ten_runs_of_each_kind_that_are_killed_end_the_same(
+    kind: str, recipes: dict[str, Recipe], tmp_path: Path
+) -> None:
+    """A hundred results in all."""
+    assert _killed_runs(recipes[kind], tmp_path / kind, runs=10, seed=2) >= 10
+
+
+@journey
+def test_the_same_command_starts_goes_on_and_finds_the_run_finished(tiebreak: Command, tmp_path: Path) -> None:
+    command = ["train", *small_flags(**{"train.log_every": 1}), "--out", "run", "--resume-or-start"]
+    process = _start(tmp_path, *command)
+    _wait_for_step(tmp_path / "run", 3, process)
+    process.kill()
+    process.communicate()
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "running"
+    tiebreak(*command)
+    first = _weights(tmp_path / "run")
+    again = tiebreak(*command)
+    assert again.returncode == 0
+    assert "is finished" in again.stderr
+    assert _weights(tmp_path / "run") == first
+    other = tiebreak(*command, "--set", "train.learning_rate=0.5", check=False)
+    assert other.returncode == 2
+    assert "train.learning_rate is" in other.stderr

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BatchEncoding
 
 from tests.end_to_end.conftest import Command, small_flags
 
 
+@pytest.mark.journey
 def test_train_evaluate_chat_and_look_at_the_run(tiebreak: Command, tmp_path: Path) -> None:
     done = tiebreak("train", *small_flags(), "--out", "runs/mine")
     assert "held-out accuracy" in done.stdout
@@ -27,10 +29,15 @@ def test_train_evaluate_chat_and_look_at_the_run(tiebreak: Command, tmp_path: Pa
     assert "<script" not in (run / "report.html").read_text()
 
     # model/ is a plain model of transformers.
-    model = AutoModelForCausalLM.from_pretrained(run / "model")
+    model: Any = AutoModelForCausalLM.from_pretrained(run / "model")
     tokenizer = AutoTokenizer.from_pretrained(run / "model")
-    prompt = tokenizer.apply_chat_template([{"role": "user", "content": "Hi!"}], add_generation_prompt=True)
-    assert model.generate(torch.tensor([list(prompt["input_ids"])]), max_new_tokens=2).shape[1] > 2
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Hi!"}], add_generation_prompt=True, return_dict=True, return_tensors="pt"
+    )
+    assert isinstance(prompt, BatchEncoding)
+    generated = model.generate(**prompt, max_new_tokens=2)
+    assert isinstance(generated, torch.Tensor)
+    assert generated.shape[1] > 2
     assert (run / "model" / "README.md").read_text().startswith("---\n")
 
     said = tiebreak("chat", "runs/mine", "--prompt", "What is two plus two?", "--base", "--max-new-tokens", "8")
@@ -45,6 +52,7 @@ def test_train_evaluate_chat_and_look_at_the_run(tiebreak: Command, tmp_path: Pa
     assert "nothing to resume" in again.stderr
 
 
+@pytest.mark.journey
 def test_a_supervised_run_lowers_its_loss(tiebreak: Command, tmp_path: Path) -> None:
     flags = small_flags(**{"train.learning_rate": 1e-3, "data.limit": 16})  # few enough to learn by heart
     tiebreak("sft", *flags, "--out", "runs/sft")
@@ -52,11 +60,12 @@ def test_a_supervised_run_lowers_its_loss(tiebreak: Command, tmp_path: Path) -> 
     losses = [row["loss"] for row in rows if "loss" in row]
     assert losses[-1] < losses[0]
     manifest = json.loads((tmp_path / "runs/sft/manifest.json").read_text())
-    assert manifest["kind"] == "supervised"
+    assert manifest["task"] == "supervised"
     assert manifest["before"]["eval_loss"] > 0
     assert manifest["after"]["eval_loss"] > 0
 
 
+@pytest.mark.journey
 def test_a_small_model_trains_on_the_real_transcripts(tiebreak: Command, tmp_path: Path, shared_data: Path) -> None:
     from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 
@@ -70,7 +79,7 @@ def test_a_small_model_trains_on_the_real_transcripts(tiebreak: Command, tmp_pat
         *("train", "--model", "gpt2", "--data", data, "--max-steps", "3", "--batch-size", "2", "--limit", "200"),
         *("--max-length", "512", "--out", "runs/hh", *flags),
     )
-    assert "format transcript" in done.stderr
+    assert "form transcript" in done.stderr
     manifest = json.loads((tmp_path / "runs/hh/manifest.json").read_text())
     assert manifest["data"]["template"] == "transcript"
 
@@ -78,7 +87,7 @@ def test_a_small_model_trains_on_the_real_transcripts(tiebreak: Command, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train"], "Say what to train on what."),
+        (["train"], "Name a model and the data to train it on."),
         (["train", "--model", "bundled:base", "--data", "nothere.jsonl"], "nothere.jsonl"),
         (["train", "--model", "bundled:bas", "--data", "bundled:preferences"], "bundled:base"),
         (["train", "nope"], "no built-in recipe 'nope'"),
@@ -100,6 +109,7 @@ def test_a_mistake_is_a_sentence_and_exit_code_2(tiebreak: Command, arguments: l
     assert not done.stdout
 
 
+@pytest.mark.journey
 def test_a_second_run_does_not_take_the_folder_of_a_first(tiebreak: Command, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.txt").write_text("mine")

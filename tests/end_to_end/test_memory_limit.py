@@ -19,7 +19,7 @@ from tests.end_to_end.conftest import Command, environment, small_flags
 from tiebreak.bundled import base_model_path
 
 pytestmark = [
-    pytest.mark.journey,
+    pytest.mark.endurance,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits on memory hold on Linux only"),
 ]
 GIB = 2**30
@@ -83,9 +83,16 @@ def test_a_step_too_large_for_memory_is_repeated_in_parts_with_the_same_result(
 def test_a_pair_that_does_not_fit_is_named(tiebreak: Command, tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(base_model_path())
     torch.manual_seed(0)
-    ends = {"bos_token_id": tokenizer.eos_token_id, "eos_token_id": tokenizer.eos_token_id}
-    shape = {"n_embd": 512, "n_layer": 8, "n_head": 8, "n_positions": 20_000}
-    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), **shape, **ends)).save_pretrained(tmp_path / "long")
+    shape = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_embd=512,
+        n_layer=8,
+        n_head=8,
+        n_positions=20_000,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    GPT2LMHeadModel(shape).save_pretrained(tmp_path / "long")
     tokenizer.save_pretrained(tmp_path / "long")
     rows = [{"prompt": f"What is {i}?", "chosen": f"It is {i}.", "rejected": "No."} for i in range(8)]
     (tmp_path / "short.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.architectures import ARCHITECTURES
+from tiebreak.engine.batch import group_of
 from tiebreak.engine.logprobs import sequence_logps
-from tiebreak.engine.microbatch import Path, build_batch, split
-from tiebreak.engine.sequences import group_of
+from tiebreak.engine.microbatch import BatchPath, build_batch, split
 
 CPU = torch.device("cpu")
 _GROUPS = st.lists(
@@ -27,7 +27,9 @@ _GROUPS = st.lists(
 
 @pytest.mark.parametrize("path", ["tree", "padded"])
 @given(groups=_GROUPS, budget=st.integers(1, 200))
-def test_every_group_once_and_none_over_the_budget(path: Path, groups: list, budget: int) -> None:
+def test_every_group_once_and_none_over_the_budget(
+    path: BatchPath, groups: list[tuple[list[int], list[list[int]]]], budget: int
+) -> None:
     made = [group_of(*group) for group in groups]
     parts = split(made, budget, path)
     assert sorted(i for part in parts for i in part) == list(range(len(made)))
@@ -53,7 +55,8 @@ def test_the_gradient_does_not_depend_on_the_budget() -> None:
     def gradient(budget: int) -> torch.Tensor:
         model.zero_grad()
         for part in split(groups, budget, "tree"):
-            sequence_logps(model, build_batch([groups[i] for i in part], "tree", CPU)).logp.sum().backward()
+            batch = build_batch([groups[i] for i in part], "tree", CPU)
+            torch.autograd.backward(sequence_logps(model, batch).logp.sum())
         return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
     whole = gradient(10_000)

@@ -11,6 +11,8 @@ from tests.hub.conftest import TOKEN, Ask
 from tests.hub_server import Hub
 from tests.hub_store import Repository
 
+pytestmark = pytest.mark.journey  # each of these is a run, or a server that is asked many times
+
 PUSH = ["push", "runs/mine"]
 
 

@@ -28,10 +28,10 @@ from tests.hub_store import COMMIT, Repository
 from tests.votes.made import vote
 from tiebreak.hub.space import SERVING, pinned_requirements
 from tiebreak.hub.space_app import OwnVotesStore, SpaceDoor
-from tiebreak.serve.guard import Guard
+from tiebreak.serve.api.guard import Guard
 from tiebreak.serve.settings import ServeSettings
+from tiebreak.votes.address import parse_address
 from tiebreak.votes.filters import VoteFilter
-from tiebreak.votes.opening import address_of
 
 # Whole runs and a server of its own, which take a minute together.
 pytestmark = pytest.mark.journey
@@ -61,9 +61,9 @@ def change_model(run: Path, **settings: object) -> None:
 @contextmanager
 def running(folder: Path, home: Path, log: Path) -> Iterator[str]:
     """`python app.py` in its own folder, knowing of no repository; gives its address."""
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        port = place.getsockname()[1]
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
     env = environment(home, None, token=None) | {"TIEBREAK_PORT": str(port)}
     env.pop("PYTHONPATH", None)
     address = f"http://127.0.0.1:{port}"
@@ -98,18 +98,18 @@ def test_a_pushed_space_starts_from_its_own_files_and_serves_its_pages(
         ["push", "runs/mine", "--space", "ann/talk"],
     )
     assert said.code == 0, said.err
-    assert (again.code, "Nothing is new" in again.err) == (0, True)
-    told, repository = json.loads(said.out), hub.repository("ann/talk", "spaces")
+    assert (again.code, "Nothing has changed" in again.err) == (0, True)
+    pushed, repository = json.loads(said.out), hub.repository("ann/talk", "spaces")
     assert repository.messages == ["Upload mine as a Space with Tiebreak"]
     assert repository.private
-    assert told["url"] == f"{hub.url}/spaces/ann/talk"
+    assert pushed["url"] == f"{hub.url}/spaces/ann/talk"
     assert repository.files()[WEIGHTS] == (run / WEIGHTS).read_bytes()
 
-    place = tmp_path / "elsewhere" / "space"
-    python(FETCH, "ann/talk", str(place), cwd=tmp_path, env=environment(tmp_path / "elsewhere", hub))
-    version = place / "tiebreak" / "version.py"
+    folder = tmp_path / "elsewhere" / "space"
+    python(FETCH, "ann/talk", str(folder), cwd=tmp_path, env=environment(tmp_path / "elsewhere", hub))
+    version = folder / "tiebreak" / "version.py"
     version.write_text('"""A mark by which this copy is known."""\n\n__version__ = "0.0.1.copied"\n')
-    with running(place, tmp_path / "elsewhere", tmp_path / "log.txt") as address:
+    with running(folder, tmp_path / "elsewhere", tmp_path / "log.txt") as address:
         framed = httpx.get(f"{address}/", headers=FROM_THE_HUB)
         assert framed.status_code == 200
         assert "text/html" in framed.headers["content-type"]
@@ -122,7 +122,7 @@ def test_a_pushed_space_starts_from_its_own_files_and_serves_its_pages(
         assert httpx.get(f"{address}/votes/export.jsonl").status_code == 403
         for path in ("/v1/models", "/metrics", "/openapi.json", "/space.json"):
             assert httpx.get(address + path).status_code == 404, path
-    assert (place / "votes.db").is_file()
+    assert (folder / "votes.db").is_file()
 
 
 def test_a_dry_run_shows_a_space_with_nothing_private_in_it(run: Path, hub: Hub, ask: Ask, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_push_names_one_place_and_what_a_space_can_be(run: Path, hub: Hub, ask
         ["push", "runs/coded", "--space", "ann/talk"],
     )
     for said, word in (
-        (neither, "no place to push to"),
+        (neither, "No repository is named"),
         (both, "both are named"),
         (branch, "--revision"),
         (alone, "--adapter-only"),
@@ -239,7 +239,7 @@ def test_the_hub_may_frame_the_first_page_and_only_the_pages_may_act() -> None:
 
 
 def test_visitors_list_no_votes_but_their_own_and_all_are_counted(tmp_path: Path) -> None:
-    with OwnVotesStore(address_of(str(tmp_path / "votes.db")), create=True) as store:
+    with OwnVotesStore(parse_address(str(tmp_path / "votes.db")), create=True) as store:
         for number, voter in enumerate(("ann", "ben")):
             assert store.add(vote(number, voter=voter))
         assert store.votes() == store.votes(VoteFilter(contains="a")) == []

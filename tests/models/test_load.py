@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tests.architectures import ARCHITECTURES
+from tests.causal_models import causal_model
 from tiebreak.errors import InputError
-from tiebreak.models.load import load_model, load_tokenizer, locate
-from tiebreak.models.precision import choose_precision
+from tiebreak.models.load import check_readable_again, load_model, load_tokenizer, locate
 
 
 def test_a_folder_is_loaded_in_float32_without_dropout(tmp_path: Path) -> None:
@@ -54,6 +54,17 @@ def test_a_near_folder_is_proposed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "did you mean 'my-gpt2'?" in str(caught.value)
 
 
+@pytest.mark.parametrize(("name", "refused"), [("mllama", True), ("emu3", True), ("llama4", False), ("llama", False)])
+def test_a_model_that_could_not_be_read_again_is_refused(name: str, refused: bool) -> None:
+    model = causal_model(name)
+    if not refused:
+        check_readable_again(model)
+        return
+    with pytest.raises(InputError, match="cannot be loaded again") as caught:
+        check_readable_again(model)
+    assert "--adapter lora" in str(caught.value)
+
+
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     model = ARCHITECTURES["gpt2"]()
     model.config.save_pretrained(tmp_path)
@@ -64,14 +75,23 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_no_language_model_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "nonsense"}')
+    (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(InputError, match="cannot be loaded"):
         load_model(str(tmp_path))
     with pytest.raises(InputError, match="cannot be loaded"):
         load_tokenizer(str(tmp_path))
 
 
-def test_precision_follows_the_setting_and_the_machine() -> None:
-    cpu = torch.device("cpu")
-    assert choose_precision("bf16", cpu, 10).autocast == torch.bfloat16
-    assert choose_precision("fp32", cpu, 10**9).autocast is None
-    assert choose_precision("auto", cpu, 10**6).name == "fp32"  # too small for the casts to pay
+def test_half_a_file_of_weights_is_named(tmp_path: Path) -> None:
+    ARCHITECTURES["gpt2"]().save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:5000])
+    with pytest.raises(InputError) as caught:
+        load_model(str(tmp_path))
+    assert caught.value.where == str(file)
+
+
+def test_a_model_without_tokenizer_is_a_sentence(tmp_path: Path) -> None:
+    ARCHITECTURES["qwen2"]().save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="has no tokenizer"):
+        load_tokenizer(str(tmp_path))

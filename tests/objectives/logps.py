@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from tiebreak.objectives import LabelledLogps, PairLogps
+from tiebreak.objectives import Loss, PairLogps, UnpairedLogps
+from tiebreak.objectives.logps import Logps
 
 
 def drawn_pairs(seed: int, n: int = 16, *, grad: bool = False, spread: float = 50.0) -> PairLogps:
@@ -29,23 +32,29 @@ def nearby(pairs: PairLogps, seed: int, spread: float = 5.0) -> PairLogps:
 def pairs_of(
     chosen: Sequence[float], rejected: Sequence[float], *, tokens: float = 1.0, grad: bool = False
 ) -> PairLogps:
-    sides = [torch.tensor(list(side), requires_grad=grad) for side in (chosen, rejected)]
-    return PairLogps(*sides, torch.full((len(chosen),), tokens), torch.full((len(chosen),), tokens))
+    better, worse = (torch.tensor(list(side), requires_grad=grad) for side in (chosen, rejected))
+    return PairLogps(better, worse, torch.full((len(chosen),), tokens), torch.full((len(chosen),), tokens))
 
 
 def zeros(n: int = 1, tokens: float = 1.0) -> PairLogps:
     return pairs_of([0.0] * n, [0.0] * n, tokens=tokens)
 
 
-def only(pairs: PairLogps, order: Tensor) -> PairLogps:
-    """The pairs at those places, in that order."""
-    return PairLogps(
-        pairs.chosen[order], pairs.rejected[order], pairs.chosen_tokens[order], pairs.rejected_tokens[order]
-    )
+Some = TypeVar("Some", bound=Logps)
 
 
-def drawn_labelled(seed: int, n: int = 16, *, grad: bool = False) -> LabelledLogps:
+def only(logps: Some, order: Tensor) -> Some:
+    """The pairs or completions of those numbers, in that order."""
+    return type(logps)(**{field.name: getattr(logps, field.name)[order] for field in fields(logps)})
+
+
+def drawn_for(loss: Loss, seed: int) -> Logps:
+    """Sixteen pairs or unpaired completions, whichever the loss takes."""
+    return drawn_unpaired(seed) if loss.task == "unpaired" else drawn_pairs(seed)
+
+
+def drawn_unpaired(seed: int, n: int = 16, *, grad: bool = False) -> UnpairedLogps:
     draw = torch.Generator().manual_seed(seed)
-    logp, partner = (-50 * torch.rand(n, generator=draw) for _ in range(2))
+    logp, mismatched = (-50 * torch.rand(n, generator=draw) for _ in range(2))
     tokens = torch.randint(1, 30, (n,), generator=draw).float()
-    return LabelledLogps(logp.requires_grad_(grad), tokens, partner, torch.arange(n) % 3 != 0)
+    return UnpairedLogps(logp.requires_grad_(grad), tokens, mismatched, torch.arange(n) % 3 != 0)

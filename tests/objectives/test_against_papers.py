@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.objectives.logps import drawn_labelled, drawn_pairs, nearby
+from tests.objectives.logps import drawn_pairs, drawn_unpaired, nearby
 from tiebreak.objectives import PairLogps, objective_named
 
 Array = NDArray[np.float64]
@@ -39,7 +39,7 @@ def _bco(policy: PairLogps, reference: PairLogps, beta: float) -> Array:
 
 
 def _kto_pair(policy: PairLogps, reference: PairLogps, beta: float) -> Array:
-    """Ethayarajh et al. 2024, lambda 1: the mean over the two endings, each against the other side's mean."""
+    """Ethayarajh et al. 2024, lambda 1: the mean over the two completions, each against the other side's mean."""
     (pw, pl, _, _), (rw, rl, _, _) = _numbers(policy), _numbers(reference)
     good, bad = pw - rw, pl - rl
     z_good, z_bad = max(0.0, good.mean()), max(0.0, bad.mean())
@@ -92,8 +92,8 @@ def test_orpo_is_its_papers_equations_6_and_7() -> None:
 
 def test_kto_is_its_papers_equation_8() -> None:
     """lambda_y - v(x, y), v being lambda times the logistic of beta times what the answer gains over z0."""
-    policy, reference = drawn_labelled(5), drawn_labelled(6)
-    z0 = max(0.0, float((policy.partner - reference.partner).double().mean()))
+    policy, reference = drawn_unpaired(5), drawn_unpaired(6)
+    z0 = max(0.0, float((policy.mismatched - reference.mismatched).double().mean()))
     gain = 0.2 * ((policy.logp - reference.logp).double().numpy() - z0)
     value = np.where(policy.desirable.numpy(), 1.2 * _sigma(gain), 0.9 * _sigma(-gain))
     expected = np.where(policy.desirable.numpy(), 1.2, 0.9) - value

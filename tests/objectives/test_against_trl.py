@@ -18,7 +18,7 @@ from tests.objectives.trl_losses import (
     orpo_odds_ratio_loss,
     summed,
 )
-from tiebreak.objectives import LabelledLogps, PairLogps, labelled_metrics, objective_named, objective_names
+from tiebreak.objectives import PairLogps, UnpairedLogps, objective_named, objective_names, unpaired_metrics
 
 SAME_AS_DPO_TRAINER: list[tuple[str, dict[str, Any]]] = [
     ("sigmoid", {"beta": 0.1}),
@@ -151,16 +151,16 @@ def test_orpo_is_the_orpo_trainers_odds_ratio_and_a_supervised_term(beta: float)
 def test_kto_is_the_kto_trainers_and_so_are_its_metrics(
     beta: float, weights: tuple[float, float], towards: float
 ) -> None:
-    answers, partners, known, known_partner = (drawn_tokens(seed) for seed in (8, 9, 10, 11))
+    completions, mismatched, known, known_mismatched = (drawn_tokens(seed) for seed in (8, 9, 10, 11))
     desirable = torch.arange(16) % 3 != 0
-    policy = LabelledLogps(answers.logps.sum(1), answers.tokens, partners.logps.sum(1), desirable)
-    shift = policy.partner.mean() - known_partner.logps.sum(1).mean() - towards
-    reference = LabelledLogps(known.logps.sum(1), answers.tokens, known_partner.logps.sum(1) + shift, desirable)
+    policy = UnpairedLogps(completions.logps.sum(1), completions.tokens, mismatched.logps.sum(1), desirable)
+    shift = policy.mismatched.mean() - known_mismatched.logps.sum(1).mean() - towards
+    reference = UnpairedLogps(known.logps.sum(1), completions.tokens, known_mismatched.logps.sum(1) + shift, desirable)
     expected, metrics = kto_loss(
-        answers,
-        partners,
+        completions,
+        mismatched,
         reference.logp,
-        reference.partner,
+        reference.mismatched,
         desirable,
         beta=beta,
         desirable_weight=weights[0],
@@ -170,7 +170,7 @@ def test_kto_is_the_kto_trainers_and_so_are_its_metrics(
         policy, reference, beta=beta, desirable_weight=weights[0], undesirable_weight=weights[1]
     )
     torch.testing.assert_close(found.mean(), expected)
-    mine = labelled_metrics(policy, reference, beta=beta)
+    mine = unpaired_metrics(policy, reference, beta=beta)
     for name in ("rewards/chosen", "rewards/rejected", "logps/chosen", "logps/rejected"):
         assert math.isclose(mine[name].nanmean().item(), metrics[name], rel_tol=1e-5, abs_tol=1e-5)
     assert math.isclose(mine["kl"].mean().clamp(min=0).item(), metrics["kl"], rel_tol=1e-5, abs_tol=1e-6)

@@ -10,18 +10,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.objectives.logps import drawn_labelled, drawn_pairs, nearby, pairs_of, zeros
-from tiebreak.objectives import LabelledLogps, PairLogps, configured, objective_named, objective_names
+from tests.objectives.logps import drawn_pairs, drawn_unpaired, nearby, pairs_of, zeros
+from tiebreak.objectives import PairLogps, UnpairedLogps, configured, objective_named, objective_names
 
-# These do not always raise the chosen and lower the rejected ending, and say so; each has a test of its own below.
+# These do not always raise the chosen and lower the rejected completion, and say so; each has a test of its own below.
 EXCEPTIONS = {
     "ipo": "pulls back a margin past its target",
     "sppo_hard": "pulls back a log-ratio past its target",
     "exo_pair": "pulls back a margin more certain than the label",
     "nca_pair": "pulls back a chosen reward past log 2",
-    "apo_down": "lowers the chosen ending too",
+    "apo_down": "lowers the chosen completion too",
     "discopop": "is not convex: it lowers margins about zero",
-    "nll": "does not look at the rejected ending",
+    "nll": "does not look at the rejected completion",
     "hinge": "rests past its margin",
     "slic_hf": "rests past its margin, but for the supervised term",
     "kto": "takes no pairs",
@@ -120,9 +120,9 @@ def test_the_supervised_term_raises_the_chosen_and_leaves_the_rejected() -> None
     assert (rejected == 0).all()
 
 
-def test_kto_raises_good_answers_and_lowers_bad_ones() -> None:
-    policy, reference = drawn_labelled(7, grad=True), drawn_labelled(8)
-    configured("kto", {})(policy, reference).sum().backward()
+def test_kto_raises_good_completions_and_lowers_bad_ones() -> None:
+    policy, reference = drawn_unpaired(7, grad=True), drawn_unpaired(8)
+    torch.autograd.backward(configured("kto", {})(policy, reference).sum())
     assert policy.logp.grad is not None
     assert (policy.logp.grad[policy.desirable] < 0).all()
     assert (policy.logp.grad[~policy.desirable] > 0).all()
@@ -142,15 +142,15 @@ def _variants() -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize(("name", "settings"), _variants())
 def test_no_loss_and_no_gradient_is_infinite_for_extreme_log_probs(name: str, settings: dict[str, Any]) -> None:
-    # Every combination of policy and reference, chosen and rejected, in endings of one token: the harshest means.
+    # Every combination of policy and reference, chosen and rejected, in completions of one token: the harshest means.
     cases = torch.tensor(list(itertools.product(EXTREMES, repeat=4)))
     tokens = torch.ones(len(cases))
     live = cases.clone().requires_grad_()
     loss = configured(name, settings)
-    if loss.unpaired:
+    if loss.task == "unpaired":
         good = torch.arange(len(cases)) % 2 == 0
-        policy: Any = LabelledLogps(live[:, 0], tokens, cases[:, 1], good)
-        reference: Any = LabelledLogps(cases[:, 2], tokens, cases[:, 3], good)
+        policy: Any = UnpairedLogps(live[:, 0], tokens, cases[:, 1], good)
+        reference: Any = UnpairedLogps(cases[:, 2], tokens, cases[:, 3], good)
     else:
         policy = PairLogps(live[:, 0], live[:, 1], tokens, tokens)
         reference = PairLogps(cases[:, 2], cases[:, 3], tokens, tokens)

@@ -10,17 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.objectives.logps import drawn_labelled, drawn_pairs, nearby, only, pairs_of, zeros
-from tiebreak.objectives import PairLogps, configured, objective_named, objective_names
+from tests.objectives.logps import drawn_for, drawn_pairs, drawn_unpaired, nearby, only, pairs_of, zeros
+from tiebreak.objectives import PairLogps, UnpairedLogps, configured, objective_named, objective_names
+from tiebreak.objectives.aot import aot, aot_unpaired
 from tiebreak.objectives.divergences import scores
-from tiebreak.objectives.dpo import dpop, robust, sigmoid
-from tiebreak.objectives.each_alone import bco_pair
-from tiebreak.objectives.exact import exo_pair
-from tiebreak.objectives.hinge import hinge
+from tiebreak.objectives.dpo import dpop, exo_pair, hinge, ipo, robust, sigmoid
 from tiebreak.objectives.kto import kto
-from tiebreak.objectives.regression import ipo
-from tiebreak.objectives.transport import aot, aot_unpaired
-from tiebreak.objectives.without_reference import cpo, nll, orpo, simpo, slic_hf
+from tiebreak.objectives.pointwise import bco_pair
+from tiebreak.objectives.reference_free import cpo, nll, orpo, simpo, slic_hf
+from tiebreak.objectives.settings import Divergence
 
 SEEDS = st.integers(0, 2**16)
 WITH_A_DIVERGENCE = [name for name in objective_names() if "divergence" in objective_named(name).settings]
@@ -57,27 +55,27 @@ def test_at_the_start_the_loss_is_the_same_number_for_every_pair(name: str, valu
 
 
 def test_kto_at_the_start_is_half_the_weight_of_each_answer() -> None:
-    policy = drawn_labelled(0)
+    policy = drawn_unpaired(0)
     found = kto(policy, policy, desirable_weight=1.5, undesirable_weight=0.5)
     torch.testing.assert_close(found, torch.where(policy.desirable, 0.75, 0.25))
 
 
 def test_kto_takes_no_negative_divergence_and_no_gradient_through_it() -> None:
-    policy, reference = drawn_labelled(1, grad=True), drawn_labelled(2)
-    below = dataclasses.replace(policy, partner=reference.partner - 3)
-    at = dataclasses.replace(policy, partner=reference.partner)
+    policy, reference = drawn_unpaired(1, grad=True), drawn_unpaired(2)
+    below = dataclasses.replace(policy, mismatched=reference.mismatched - 3)
+    at = dataclasses.replace(policy, mismatched=reference.mismatched)
     torch.testing.assert_close(kto(below, reference), kto(at, reference))
-    partner = (reference.partner + 3).requires_grad_()
-    above = dataclasses.replace(policy, partner=partner)
+    mismatched = (reference.mismatched + 3).requires_grad_()
+    above = dataclasses.replace(policy, mismatched=mismatched)
     loss = kto(above, reference)
     assert not torch.allclose(loss, kto(at, reference))
-    loss.sum().backward()
-    assert partner.grad is None
+    torch.autograd.backward(loss.sum())
+    assert mismatched.grad is None
 
 
-def test_only_good_answers_make_a_step_of_kto_too() -> None:
-    policy = dataclasses.replace(drawn_labelled(3), desirable=torch.ones(16, dtype=torch.bool))
-    found = kto(policy, drawn_labelled(4), desirable_weight=2.0)
+def test_only_good_completions_make_a_step_of_kto_too() -> None:
+    policy = dataclasses.replace(drawn_unpaired(3), desirable=torch.ones(16, dtype=torch.bool))
+    found = kto(policy, drawn_unpaired(4), desirable_weight=2.0)
     assert ((found > 0) & (found < 2)).all()
 
 
@@ -110,7 +108,7 @@ def test_dpop_without_its_penalty_is_dpo(seed: int) -> None:
     )
 
 
-def test_dpop_punishes_only_a_chosen_ending_that_lost_likelihood() -> None:
+def test_dpop_punishes_only_a_chosen_completion_that_lost_likelihood() -> None:
     policy, reference = pairs_of([-4.0, -6.0], [-9.0, -9.0]), pairs_of([-5.0, -5.0], [-8.0, -8.0])
     found, plain = dpop(policy, reference, beta=0.1), sigmoid(policy, reference, beta=0.1)
     assert found[0] == plain[0]
@@ -149,9 +147,11 @@ def test_the_js_score_is_bounded_above_and_the_forward_score_too() -> None:
 
 
 def test_scores_rise_with_the_log_ratio_past_the_steepest_point_too() -> None:
-    policy = PairLogps(*(torch.linspace(-5000, 100, 400) for _ in range(2)), torch.ones(400), torch.ones(400))
-    for divergence in ("forward_kl", "alpha"):
-        found = scores(policy, zeros(400), divergence, 0.5)[0]  # type: ignore[arg-type]
+    logps, tokens = torch.linspace(-5000, 100, 400), torch.ones(400)
+    policy = PairLogps(logps, logps, tokens, tokens)
+    divergences: tuple[Divergence, ...] = ("forward_kl", "alpha")
+    for divergence in divergences:
+        found = scores(policy, zeros(400), divergence, 0.5)[0]
         assert found.isfinite().all()
         assert (found.diff() >= 0).all()
         assert (found.diff()[:390] > 0).all()
@@ -171,28 +171,17 @@ def test_aot_of_one_pair_is_dpo(seed: int, smoothing: float) -> None:
 @pytest.mark.parametrize("name", objective_names())
 def test_losses_change_places_with_their_pairs(name: str) -> None:
     loss, order = configured(name, {}), torch.randperm(16, generator=torch.Generator().manual_seed(7))
-    if loss.unpaired:
-        policy, reference = drawn_labelled(1), drawn_labelled(2)
-        moved = [
-            type(x)(x.logp[order], x.tokens[order], x.partner[order], x.desirable[order]) for x in (policy, reference)
-        ]
-    else:
-        policy, reference = drawn_pairs(1), drawn_pairs(2)
-        moved = [only(policy, order), only(reference, order)]
-    torch.testing.assert_close(loss(moved[0], moved[1]), loss(policy, reference)[order])
+    policy, reference = drawn_for(loss, 1), drawn_for(loss, 2)
+    torch.testing.assert_close(loss(only(policy, order), only(reference, order)), loss(policy, reference)[order])
 
 
 @pytest.mark.parametrize("name", objective_names())
 def test_an_objective_says_truly_whether_a_pair_depends_on_the_others(name: str) -> None:
     loss, half = configured(name, {}), torch.arange(8)
-    if loss.unpaired:
-        policy, reference = drawn_labelled(1), drawn_labelled(2)
-        reference = dataclasses.replace(reference, partner=policy.partner - torch.arange(16))
-        parts = [type(x)(x.logp[half], x.tokens[half], x.partner[half], x.desirable[half]) for x in (policy, reference)]
-    else:
-        policy, reference = drawn_pairs(1), drawn_pairs(2)
-        parts = [only(policy, half), only(reference, half)]
-    apart = torch.allclose(loss(parts[0], parts[1]), loss(policy, reference)[half])
+    policy, reference = drawn_for(loss, 1), drawn_for(loss, 2)
+    if isinstance(policy, UnpairedLogps) and isinstance(reference, UnpairedLogps):
+        reference = dataclasses.replace(reference, mismatched=policy.mismatched - torch.arange(16))
+    apart = torch.allclose(loss(only(policy, half), only(reference, half)), loss(policy, reference)[half])
     assert apart is not loss.whole_step
 
 
@@ -206,7 +195,7 @@ def test_aot_does_not_care_which_reference_margin_belongs_to_which_pair(seed: in
 
 @settings(deadline=None)
 @given(SEEDS)
-def test_aot_unpaired_does_not_care_which_rejected_ending_belongs_to_which_pair(seed: int) -> None:
+def test_aot_unpaired_does_not_care_which_rejected_completion_belongs_to_which_pair(seed: int) -> None:
     policy, reference = drawn_pairs(seed), drawn_pairs(seed + 1)
     order = torch.randperm(16, generator=torch.Generator().manual_seed(seed))
     mixed = [dataclasses.replace(pairs, rejected=pairs.rejected[order]) for pairs in (policy, reference)]
@@ -244,7 +233,7 @@ def test_bco_does_not_change_when_all_rewards_shift_together() -> None:
 @pytest.mark.parametrize("name", ["kto_pair", "bco_pair"])
 def test_what_is_usual_in_a_step_has_no_gradient(name: str) -> None:
     policy, reference = drawn_pairs(10, grad=True), pairs_of([-60.0] * 16, [-60.0] * 16)
-    configured(name, {"beta": 0.01})(policy, reference)[0].backward()
+    torch.autograd.backward(configured(name, {"beta": 0.01})(policy, reference)[0])
     for gradient in (policy.chosen.grad, policy.rejected.grad):
         assert gradient is not None
         assert gradient[0] != 0
@@ -281,7 +270,7 @@ def test_orpo_with_a_vanishing_odds_ratio_is_the_supervised_loss(seed: int) -> N
     torch.testing.assert_close(orpo(policy, beta=1e-9, nll_weight=1.0), nll(policy), rtol=1e-5, atol=1e-6)
 
 
-def test_orpo_without_its_supervised_term_is_log_2_for_endings_that_are_as_likely() -> None:
+def test_orpo_without_its_supervised_term_is_log_2_for_completions_that_are_as_likely() -> None:
     policy = pairs_of([-3.0], [-3.0])
     assert orpo(policy, beta=1.0, nll_weight=0.0) == pytest.approx(math.log(2))
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from trl import DPOTrainer, KTOTrainer
 from trl.experimental.cpo import CPOTrainer
 from trl.experimental.orpo import ORPOTrainer
+from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.kto_trainer import KTOTrainer
 
 from tiebreak.objectives import PairLogps
 
@@ -34,7 +35,7 @@ class _OneProcess:
 
 @dataclass(frozen=True)
 class TokenLogps:
-    """Log-probs of the tokens of each ending, shape (n, longest), zero past its end; `tokens` says where that is."""
+    """Log-probs of the tokens of each completion, shape (n, longest), zero past its end, which `tokens` says."""
 
     logps: Tensor
     tokens: Tensor
@@ -60,8 +61,8 @@ def _outputs(logps: Tensor) -> SimpleNamespace:
     return SimpleNamespace(log_probs=logps, entropy=nothing, mean_logits=nothing, is_top1=nothing.bool())
 
 
-def _trainer(kind: type, **settings: Any) -> Any:
-    trainer = kind.__new__(kind)
+def _trainer(kind: type[object], **settings: Any) -> Any:
+    trainer = object.__new__(kind)
     trainer.__dict__ |= {
         "accelerator": _OneProcess(),
         "model": SimpleNamespace(training=True),
@@ -110,14 +111,15 @@ def dpo_loss(
         "ref_chosen_logps": reference.chosen,
         "ref_rejected_logps": reference.rejected,
     }
-    return trainer._compute_loss(lambda **_: _outputs(logps), inputs, False)
+    loss: Tensor = trainer._compute_loss(lambda **_: _outputs(logps), inputs, False)
+    return loss
 
 
 def kto_loss(
-    answers: TokenLogps,
-    partners: TokenLogps,
+    completions: TokenLogps,
+    mismatched: TokenLogps,
     reference: Tensor,
-    reference_partner: Tensor,
+    reference_mismatched: Tensor,
     desirable: Tensor,
     *,
     beta: float,
@@ -134,36 +136,38 @@ def kto_loss(
         desirable_weight=desirable_weight,
         undesirable_weight=undesirable_weight,
     )
-    mask = torch.nn.functional.pad(answers.mask.long(), (1, 0))
-    partner_mask = torch.nn.functional.pad(partners.mask.long(), (1, 0))
-    own, other = torch.zeros_like(mask), torch.ones_like(partner_mask)  # ids tell the two forward passes apart
+    mask = torch.nn.functional.pad(completions.mask.long(), (1, 0))
+    mismatched_mask = torch.nn.functional.pad(mismatched.mask.long(), (1, 0))
+    own, other = torch.zeros_like(mask), torch.ones_like(mismatched_mask)  # ids tell the two forward passes apart
     inputs = {
         "input_ids": own,
         "attention_mask": torch.ones_like(mask),
         "completion_mask": mask,
         "KL_input_ids": other,
         "KL_attention_mask": torch.ones_like(other),
-        "KL_completion_mask": partner_mask,
+        "KL_completion_mask": mismatched_mask,
         "label": desirable,
         "ref_logps": reference,
-        "ref_KL_logps": reference_partner,
+        "ref_KL_logps": reference_mismatched,
     }
 
     def model(input_ids: Tensor, **_: Any) -> SimpleNamespace:
-        return _outputs(partners.logps if input_ids.any() else answers.logps)
+        return _outputs(mismatched.logps if input_ids.any() else completions.logps)
 
     loss = trainer._compute_loss(model, inputs, False)
     return loss, {name: values[-1] for name, values in trainer._metrics["train"].items()}
 
 
 def cpo_loss(loss_type: str, chosen: Tensor, rejected: Tensor, **settings: float) -> Tensor:
-    """The loss of each pair that `CPOTrainer` finds, its supervised term left out."""
+    """The loss of each pair that `CPOTrainer` finds, without its supervised term."""
     defaults = {"alpha": 0.0, "label_smoothing": 0.0}
     trainer = _trainer(CPOTrainer, loss_type=loss_type, **(defaults | settings))
-    return trainer.cpo_loss(chosen, rejected)[0]
+    losses: Tensor = trainer.cpo_loss(chosen, rejected)[0]
+    return losses
 
 
 def orpo_odds_ratio_loss(mean_chosen: Tensor, mean_rejected: Tensor, *, beta: float) -> Tensor:
     """The odds ratio term of each pair that `ORPOTrainer` adds to the supervised one."""
     trainer = _trainer(ORPOTrainer, beta=beta)
-    return -trainer.odds_ratio_loss(mean_chosen, mean_rejected)[0]
+    losses: Tensor = trainer.odds_ratio_loss(mean_chosen, mean_rejected)[0]
+    return -losses

@@ -9,12 +9,21 @@ from typing import Any
 
 from tiebreak.recipe import Recipe, parse_recipe
 from tiebreak.runs.folder import RunFolder
-from tiebreak.runs.metrics import append_metrics
+from tiebreak.runs.manifest import VERSION, Manifest, parse_manifest
+from tiebreak.runs.metrics_file import append_metrics
 
 
-def manifest_of(**changes: Any) -> dict[str, Any]:
-    """A finished preference run; `changes` replace whole entries."""
+def manifest_of(**changes: Any) -> Manifest:
+    """A finished preference run; `changes` replace whole entries, given as plain values."""
+    return parse_manifest(recorded(**changes), where="test")
+
+
+def recorded(**changes: Any) -> dict[str, Any]:
+    """The same as manifest.json holds it."""
     manifest: dict[str, Any] = {
+        "version": VERSION,
+        "task": "preference",
+        "measured": True,
         "status": "finished",
         "error": None,
         "created": "2026-03-02T10:15:00+00:00",
@@ -40,7 +49,7 @@ def manifest_of(**changes: Any) -> dict[str, Any]:
             "template": "chat",
             "train": 3800,
             "held_out": 400,
-            "left_out": {"too long": 12, "a tie": 310},
+            "dropped": {"too long": 12, "a tie": 310},
             "trimmed": {"prompt trimmed": 7},
         },
         "self_check": {
@@ -71,10 +80,17 @@ def manifest_of(**changes: Any) -> dict[str, Any]:
     return {**manifest, **changes}
 
 
-def supervised_manifest(**changes: Any) -> dict[str, Any]:
+def supervised_manifest(**changes: Any) -> Manifest:
     """A finished supervised run."""
-    measured = {"before": {"eval_loss": 2.31}, "after": {"eval_loss": 1.87}, "judge": None}
+    measured = {"task": "supervised", "before": {"eval_loss": 2.31}, "after": {"eval_loss": 1.87}, "judge": None}
     return manifest_of(**{**measured, **changes})
+
+
+def unpaired_manifest(**changes: Any) -> Manifest:
+    """A finished run on unpaired completions."""
+    rewards = {"eval_rewards/margins": 0.41, "eval_rewards/chosen": 0.2, "eval_rewards/rejected": -0.21}
+    measured = {"task": "unpaired", "before": {"eval_loss": 0.5}, "after": {"eval_loss": 0.44, **rewards}}
+    return manifest_of(**{**measured, "judge": None, **changes})
 
 
 def metric_rows(steps: int = 300) -> list[dict[str, Any]]:
@@ -127,7 +143,7 @@ SAMPLES: list[dict[str, Any]] = [
 def make_run(
     path: Path,
     *,
-    manifest: dict[str, Any] | None = None,
+    manifest: Manifest | dict[str, Any] | None = None,
     rows: list[dict[str, Any]] | None = None,
     samples: list[Any] | None = None,
     recipe: dict[str, Any] | None = None,
@@ -136,7 +152,8 @@ def make_run(
     """A run folder on the disk; None leaves a part out, but for the recipe."""
     run = RunFolder.create(made_recipe(recipe), path)
     if manifest is not None:
-        run.manifest_path.write_text(json.dumps(manifest), encoding="utf-8")
+        plain = manifest.to_json() if isinstance(manifest, Manifest) else manifest
+        run.manifest_path.write_text(json.dumps(plain), encoding="utf-8")
     for row in rows or []:
         append_metrics(run.metrics_path, row)
     if samples is not None:
@@ -148,5 +165,6 @@ def make_run(
 
 
 def made_recipe(document: dict[str, Any] | None = None) -> Recipe:
-    """A recipe from nested mappings."""
-    return parse_recipe(document or {}, where="test")
+    """A recipe from nested mappings, with its learning rate written out as a run does."""
+    recipe = parse_recipe(document or {}, where="test")
+    return recipe if recipe.train.learning_rate != "auto" else recipe.with_settings({"train.learning_rate": 1e-6})

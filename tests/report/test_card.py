@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 import yaml
+from huggingface_hub import ModelCard, ModelCardData
 
-from tests.report.made import SAMPLES, made_recipe, manifest_of, supervised_manifest
+from tests.report.made import SAMPLES, made_recipe, manifest_of, supervised_manifest, unpaired_manifest
 from tiebreak.recipe import parse_recipe
-from tiebreak.report.card import model_card
-from tiebreak.report.hub_ids import hub_id, public_recipe
-from tiebreak.report.licenses import license_fields
-from tiebreak.report.markdown import fenced
-from tiebreak.report.publication import Form, Publication
+from tiebreak.report.card import Form, Publication, model_card
 from tiebreak.report.usage import python_snippet
+from tiebreak.runs.manifest import Manifest
+from tiebreak.runs.samples import Sample, parse_samples
 
 HOSTILE = (
     "evil\n---\nlicense: apache-2.0\n# Title <script>alert(1)</script> | a | ![x](https://e.example/x) ``` `b` \x00"
@@ -29,13 +28,19 @@ def front_matter(card: str) -> dict[str, Any]:
     return found
 
 
-def test_front_matter_is_what_the_hub_reads() -> None:
-    from huggingface_hub import ModelCard
+def data_of(card: str) -> ModelCardData:
+    """The head of a card as the Hub's own client reads it."""
+    data = ModelCard(card).data
+    assert isinstance(data, ModelCardData)
+    return data
 
+
+def test_front_matter_is_what_the_hub_reads() -> None:
     recipe = made_recipe({"model": "someone/some-model", "data": "Anthropic/hh-rlhf"})
-    data = ModelCard(model_card(manifest_of(), recipe)).data
+    card = model_card(manifest_of(), recipe)
+    data = data_of(card)
     assert data.base_model == "someone/some-model"
-    assert data.base_model_relation == "finetune"
+    assert front_matter(card)["base_model_relation"] == "finetune"
     assert data.library_name == "transformers"
     assert data.pipeline_tag == "text-generation"
     assert data.tags == ["tiebreak", "preference", "dpo", "sigmoid"]
@@ -50,45 +55,17 @@ def test_what_is_not_on_the_hub_is_not_named_as_if_it_were(tmp_path: Path) -> No
     assert "datasets" not in found
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("gpt2", True),
-        ("someone/model-1.5", True),
-        ("bundled:base", False),
-        ("/a/folder", False),
-        ("./folder", False),
-        ("a/b/c", False),
-        ("votes.jsonl", False),
-        ("with space", False),
-        ("a--b", False),
-        ("evil\n", False),
-        ("", False),
-        (None, False),
-    ],
-)
-def test_hub_ids_are_told_from_paths(name: str | None, expected: bool) -> None:
-    assert (hub_id(name) is not None) == expected
-
-
-def test_a_folder_of_that_name_is_not_a_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "runs" / "first").mkdir(parents=True)
-    assert hub_id("runs/first") is None
-
-
 def test_what_was_measured_is_in_the_model_index() -> None:
-    from huggingface_hub import ModelCard
-
     recipe = made_recipe({"model": "someone/some-model", "data": "Anthropic/hh-rlhf"})
-    data = ModelCard(model_card(manifest_of(), recipe, publication=Publication(repo="ann/tuned"))).data
+    data = data_of(model_card(manifest_of(), recipe, publication=Publication(repo="ann/tuned")))
     assert data.model_name == "ann/tuned"
+    assert data.eval_results is not None
     measured = {result.metric_name: (result.metric_value, result.dataset_type) for result in data.eval_results}
     assert measured["Held-out accuracy"] == (0.8125, "Anthropic/hh-rlhf")
     assert measured["Judge's pass rate"][0] == 0.884
 
 
-def test_figures_that_are_not_finite_are_left_out_of_the_model_index() -> None:
+def test_figures_that_are_not_finite_are_dropped_of_the_model_index() -> None:
     after = {"eval_loss": float("nan"), "eval_rewards/accuracies": 0.5}
     found = front_matter(model_card(manifest_of(after=after, judge=None), made_recipe()))
     assert [metric["type"] for metric in found["model-index"][0]["results"][0]["metrics"]] == ["accuracy"]
@@ -106,32 +83,11 @@ def test_the_head_says_what_the_weights_are(form: Form, library: str, relation: 
     assert ("AutoPeftModelForCausalLM" in card) == (form == "adapter")
 
 
-@pytest.mark.parametrize(
-    ("name", "fields"),
-    [
-        ("MIT", {"license": "mit"}),
-        ("llama3.1", {"license": "llama3.1"}),
-        ("our own", {"license": "other", "license_name": "our own"}),
-        ("mit-like", {"license": "other", "license_name": "mit-like"}),
-    ],
-)
-def test_the_hub_gets_only_licenses_that_it_knows(name: str, fields: dict[str, str]) -> None:
-    assert license_fields(name) == fields
-
-
-def test_a_local_name_cannot_be_taken_for_a_hub_id(tmp_path: Path) -> None:
-    (tmp_path / "data" / "votes").mkdir(parents=True)
-    recipe = made_recipe({"model": "/somewhere/base", "data": "data/votes"})
-    public = public_recipe(recipe, (tmp_path,))
-    assert (public.model.name, public.data.source) == ("./base", "./votes")
-    assert public_recipe(recipe, ()).data.source == "data/votes"
-
-
 def test_odd_names_stay_inside_the_front_matter() -> None:
     manifest = manifest_of(
-        model={"name": HOSTILE, "license": HOSTILE}, data={"source": HOSTILE, "left_out": {HOSTILE: 2}}
+        model={"name": HOSTILE, "license": HOSTILE}, data={"source": HOSTILE, "dropped": {HOSTILE: 2}}
     )
-    card = model_card(manifest, made_recipe({"model": HOSTILE, "data": HOSTILE}), samples=SAMPLES)
+    card = model_card(manifest, made_recipe({"model": HOSTILE, "data": HOSTILE}), samples=parse_samples(SAMPLES))
     found = front_matter(card)
     assert found["license"] == "other"
     assert "base_model" not in found
@@ -142,8 +98,8 @@ def test_odd_names_are_no_markup_in_the_text() -> None:
     from markdown_it import MarkdownIt
 
     def tokens(words: str) -> list[str]:
-        data = {**dict.fromkeys(("source", "why", "schema"), words), "left_out": {words: 2}}
-        card = model_card(manifest_of(data=data), made_recipe({"data": words}), samples=[{"after": words}])
+        data = {**dict.fromkeys(("source", "why", "schema"), words), "dropped": {words: 2}}
+        card = model_card(manifest_of(data=data), made_recipe({"data": words}), samples=[Sample(after=words)])
         blocks = MarkdownIt("commonmark", {"linkify": False}).enable("table").parse(card.split("---\n", 2)[2])
         return [kind.type for block in blocks for kind in (block, *(block.children or ()))]
 
@@ -151,12 +107,10 @@ def test_odd_names_are_no_markup_in_the_text() -> None:
     assert [kind for kind in tokens(HOSTILE) if kind != "text_special"] == tokens("tame")
 
 
-def test_a_fence_is_longer_than_any_in_the_text() -> None:
-    assert fenced("a ````` b").startswith("``````\n")
-
-
 def test_samples_are_shown_as_text() -> None:
-    card = model_card(manifest_of(), made_recipe(), samples=[{**SAMPLES[0], "after": "```\n# A heading"}, "x", {}])
+    card = model_card(
+        manifest_of(), made_recipe(), samples=parse_samples([{**SAMPLES[0], "after": "```\n# A heading"}, "x", {}])
+    )
     assert "````\nUser: Can you count to three?" in card
 
 
@@ -182,8 +136,20 @@ def test_a_supervised_model_says_so() -> None:
     assert "preference optimization" not in card
 
 
+def test_a_model_of_unpaired_completions_says_so() -> None:
+    card = model_card(unpaired_manifest(), made_recipe({"objective": "kto"}))
+    assert front_matter(card)["tags"] == ["tiebreak", "preference", "kto"]
+    assert "each called good or bad by itself, with preference optimization (objective kto" in card
+    assert "tiebreak train recipe.yaml" in card
+    assert "reward of good answers" in card
+    results = front_matter(card)["model-index"][0]["results"]
+    assert results[0]["dataset"]["type"] == "unpaired completions"
+    for words in ("comparisons", "Held-out accuracy", "the better of two", " pairs"):
+        assert words not in card
+
+
 def test_a_card_of_an_empty_manifest_claims_nothing() -> None:
-    card = model_card({}, made_recipe({"model": "someone/some-model"}))
+    card = model_card(Manifest(), made_recipe({"model": "someone/some-model"}))
     assert "Nothing was measured on held-out data." in card
     assert not {"license", "model-index"} & set(front_matter(card))
 
@@ -194,7 +160,7 @@ def test_the_snippet_runs_with_plain_transformers(
 ) -> None:
     folder = tmp_path / 'a "quoted" folder'
     _save_tiny_model(folder)
-    snippet = python_snippet({"data": {"template": template}}, str(folder))
+    snippet = python_snippet(manifest_of(data={"source": "x", "template": template}), str(folder))
     exec(compile(snippet.replace("max_new_tokens=128", "max_new_tokens=3"), "snippet", "exec"), {})
     assert capsys.readouterr().out.endswith("\n")
 
@@ -210,7 +176,7 @@ def _save_tiny_model(folder: Path) -> None:
     tokenizer = Tokenizer(BPE(vocabulary, []))
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
     tokenizer.decoder = ByteLevelDecoder()
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", pad_token="<end>")
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", pad_token="<end>")  # type: ignore[no-untyped-call]
     fast.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
     fast.save_pretrained(folder)
     config = LlamaConfig(

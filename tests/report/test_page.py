@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.report.made import SAMPLES, made_recipe, make_run, manifest_of, metric_rows, supervised_manifest
+from tests.report.made import SAMPLES, made_recipe, make_run, manifest_of, metric_rows, recorded, supervised_manifest
 from tiebreak.errors import InputError
-from tiebreak.report.page import write_report
+from tiebreak.report.facts import data_facts
+from tiebreak.report.page import moved_most, write_report
 from tiebreak.runs.folder import RunFolder
+from tiebreak.runs.held_out import HeldOutPair, write_held_out
+from tiebreak.runs.manifest import Manifest
 
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(1)>\"'><b onclick=\"x()\" style='color:red'>"
@@ -75,12 +78,12 @@ def hostile_run(path: Path, words: str) -> RunFolder:
             **dict.fromkeys(("source", "schema", "why", "fingerprint", "template"), words),
             "held_out": 400,
             "train": 10,
-            "left_out": {words: 3},
+            "dropped": {words: 3},
             "trimmed": {words: 2},
         },
-        self_check={"path": words, "reason": words},
+        self_check={"path": "tree", "difference": 0.0, "reason": words, "seconds": 0.4},
         best={"step": 3, "metric": words, "value": 0.1},
-        judge={**manifest_of()["judge"], "name": words},
+        judge={**recorded()["judge"], "name": words},
     )
     rows = [{**row, words: words} for row in metric_rows(100)]
     samples: list[Any] = [{"prompt": [turn, turn], **texts, "before_passed": True, "after_passed": False}]
@@ -152,11 +155,11 @@ def test_the_report_says_how_the_run_went(tmp_path: Path) -> None:
         ({}, [{"step": 1}], []),
         (manifest_of(before=None, after=None, judge=None), metric_rows(), None),
         (supervised_manifest(), [{"step": 1, "loss": 2.0}], [{"prompt": "a question", "after": "an answer"}]),
-        ({"status": "finished", "model": 3, "data": [], "before": "x", "judge": {"win_rate": 1}}, [], ["x", {}]),
+        ({"status": "finished"}, [], ["x", {}]),
     ],
 )
 def test_a_run_of_which_parts_are_missing_still_has_a_report(
-    tmp_path: Path, manifest: dict[str, Any] | None, rows: list[dict[str, Any]], samples: list[Any] | None
+    tmp_path: Path, manifest: Manifest | dict[str, Any] | None, rows: list[dict[str, Any]], samples: list[Any] | None
 ) -> None:
     run = make_run(tmp_path / "run", manifest=manifest, rows=rows, samples=samples, model=False)
     page = page_of(run)
@@ -188,9 +191,10 @@ def test_damaged_samples_do_not_stop_the_report(tmp_path: Path) -> None:
     assert "No samples were recorded." in page_of(run).words
 
 
-def test_a_damaged_manifest_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["{", "[]", '{"status": "finished", "model": 3}', '{"judge": {"win_rate": 1}}'])
+def test_a_damaged_manifest_is_an_error_that_names_the_file(tmp_path: Path, text: str) -> None:
     run = make_run(tmp_path / "run")
-    run.manifest_path.write_text("{", encoding="utf-8")
+    run.manifest_path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"manifest\.json"):
         write_report(run)
 
@@ -207,10 +211,65 @@ def test_a_recipe_of_another_version_is_shown_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_supervised_run_without_held_out_data_is_known_by_its_recipe(tmp_path: Path) -> None:
-    manifest = manifest_of(before=None, after=None, judge=None)
+    manifest = {key: value for key, value in recorded(before=None, after=None, judge=None).items() if key != "task"}
     sample = {**SAMPLES[0], "rejected": None}
     run = make_run(tmp_path / "run", manifest=manifest, recipe={"objective": "supervised"}, samples=[sample])
     words = page_of(run).words
     assert "3,800 demonstrations" in words
     assert "In the data" in words
     assert "Rejected" not in words
+
+
+def test_the_pairs_that_moved_most_are_shown_by_what_happened_to_them() -> None:
+    changes = [
+        (-1.0, 2.0, "to chosen"),
+        (1.0, -2.0, "to rejected"),
+        (3.0, 9.0, None),
+        (2.0, 2.0, None),
+        (5.0, 4.0, None),
+    ]
+    pairs = [
+        HeldOutPair(pair=i, prompt=f"<b>{i}</b>", before=before, after=after, flipped=flipped)
+        for i, (before, after, flipped) in enumerate(changes)
+    ]
+    found = {title: [pair.pair for pair in group] for title, group in moved_most(pairs)}
+    assert found == {
+        "Gained most": [2, 0],
+        "Lost most": [1, 4],
+        "The chosen answer became the likelier one": [0],
+        "The rejected answer became the likelier one": [1],
+    }
+    assert moved_most([]) == []
+    assert len(moved_most(pairs * 20)[0][1]) == 5
+
+
+def test_the_page_has_steps_pairs_and_what_answers_are_like(tmp_path: Path) -> None:
+    answers = {"prompts": 4, "before": {"tokens": 20, "repetition": 0.5}, "after": {"tokens": 31, "repetition": 0.0}}
+    manifest = manifest_of(
+        pairs={"better": 260, "worse": 140, "to_chosen": 40, "to_rejected": 7}, answers=answers, resumed=2
+    )
+    run = make_run(tmp_path / "run", manifest=manifest, rows=metric_rows())
+    write_held_out(run.held_out_path, [HeldOutPair(pair=0, prompt="<script>x</script>", before=-1.0, after=0.5)])
+    page = write_report(run).read_text()
+    assert "<h2>Steps</h2>" in page
+    assert '<th scope="col">validation loss</th>' in page
+    assert "260 better, 140 worse; the chosen answer became the likelier one in 40, the rejected one in 7" in page
+    assert "20 tokens before, 31 after; said again 50.0% before, 0.0% after (means of 4; triples of words)" in page
+    assert "<dt>resumed</dt><dd>twice</dd>" in page
+    assert "&lt;script&gt;x&lt;/script&gt;" in page
+    assert "<script>x" not in page
+
+
+@pytest.mark.parametrize(
+    ("seen", "status", "told"),
+    [
+        (40, "finished", ("trained on", "40 of 1,609 pairs")),
+        (1609, "finished", ("trained on", "1,609 pairs")),
+        (None, "finished", ("trained on", "1,609 pairs")),  # recorded by an earlier version
+        (None, "running", ("to train on", "1,609 pairs")),
+        (0, "interrupted", ("trained on", "0 of 1,609 pairs")),
+    ],
+)
+def test_what_was_seen_is_told_apart_from_what_there_is(seen: int | None, status: str, told: tuple[str, str]) -> None:
+    manifest = manifest_of(status=status, measured=False, data={"source": "pairs.jsonl", "train": 1609, "seen": seen})
+    assert told in [(fact.name, fact.value) for fact in data_facts(manifest)]

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.made import make_run, manifest_of, metric_rows, supervised_manifest
+from tests.report.made import make_run, manifest_of, metric_rows, recorded, supervised_manifest
 from tiebreak.errors import InputError
 from tiebreak.runs.compare import compare, summarize
-from tiebreak.runs.find import find_run
 
 
 def test_a_comparison_names_the_settings_that_differ(tmp_path: Path) -> None:
@@ -53,12 +52,17 @@ def test_a_supervised_and_a_preference_loss_are_not_ranked(tmp_path: Path) -> No
 
 
 def test_runs_on_different_data_are_told_apart(tmp_path: Path) -> None:
-    other = {**manifest_of()["data"], "fingerprint": "other"}
+    other = {**recorded()["data"], "fingerprint": "other"}
     runs = [
         make_run(tmp_path / "a", manifest=manifest_of()),
         make_run(tmp_path / "b", manifest=manifest_of(data=other)),
     ]
-    assert any("different data" in note for note in compare(runs).notes)
+    assert any("not of the same pairs" in note for note in compare(runs).notes)
+    runs.append(make_run(tmp_path / "c", manifest=supervised_manifest()))
+    assert any("not of the same rows" in note for note in compare(runs).notes)
+    imitated = [supervised_manifest(), supervised_manifest(data=other)]
+    runs = [make_run(tmp_path / f"d{i}", manifest=manifest) for i, manifest in enumerate(imitated)]
+    assert any("not of the same demonstrations" in note for note in compare(runs).notes)
 
 
 def test_unfinished_runs_are_compared_as_far_as_they_go(tmp_path: Path) -> None:
@@ -81,22 +85,7 @@ def test_a_summary_has_the_last_logged_step(tmp_path: Path) -> None:
 
 
 def test_a_damaged_run_is_listed_as_such(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "a")
-    run.manifest_path.write_text("{", encoding="utf-8")
-    assert summarize(run).status == "damaged"
-
-
-def test_a_run_is_found_by_path_and_by_name(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "runs" / "first", manifest=manifest_of())
-    assert find_run(str(run.path)).path == run.path
-    assert find_run("first", tmp_path / "runs").path == run.path
-
-
-def test_a_run_that_is_not_there_is_an_error_with_near_names(tmp_path: Path) -> None:
-    make_run(tmp_path / "first-1")
-    with pytest.raises(InputError, match="did you mean first-1"):
-        find_run("frist-1", tmp_path)
-    with pytest.raises(InputError, match="the newest runs here: first-1"):
-        find_run("zzz", tmp_path)
-    with pytest.raises(InputError, match="quickstart"):
-        find_run("", tmp_path / "nowhere")
+    for number, text in enumerate(("{", "[]", '{"model": 3}', '{"version": 99}')):
+        run = make_run(tmp_path / str(number))
+        run.manifest_path.write_text(text, encoding="utf-8")
+        assert summarize(run).status == "damaged"

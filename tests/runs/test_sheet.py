@@ -15,6 +15,7 @@ from tiebreak.cli.runs import app
 from tiebreak.errors import InputError, RunError
 from tiebreak.runs.compare import compare
 from tiebreak.runs.folder import RunFolder
+from tiebreak.runs.metrics_file import append_metrics
 from tiebreak.runs.sheet import Sheet, sheet_of, write_sheet
 
 HOSTILE = ("=HYPERLINK(1)", "+1", "-cmd", "@SUM(A1)", "  =1", "＝1", "\t=1")
@@ -44,7 +45,7 @@ def by_column(path: Path) -> list[dict[str, str]]:
 
 
 def cells_of(path: Path) -> list[list[Any]]:
-    openpyxl = pytest.importorskip("openpyxl")
+    openpyxl = pytest.importorskip("openpyxl", reason="pip install openpyxl")
     return [list(row) for row in openpyxl.load_workbook(path).active.iter_rows()]
 
 
@@ -58,7 +59,9 @@ def test_a_run_is_a_row_of_settings_figures_and_seconds() -> None:
     settings = found.headings[2 : found.headings.index("after/eval_rewards/accuracies")]
     assert {"train.learning_rate", "model.adapter.kind"} <= set(settings)
     assert not any("/" in name or name.endswith("_seconds") for name in settings)
-    assert found.headings[-3:] == ("judge.win_rate", "train_seconds", "total_seconds")
+    assert found.headings[-8:-5] == ("judge.win_rate", "judge.win_rate (low)", "judge.win_rate (high)")
+    parts = ("prepare_seconds", "reference_seconds", "samples_seconds")
+    assert found.headings[-5:] == (*parts, "train_seconds", "total_seconds")
     one, two = (dict(zip(found.headings, row, strict=True)) for row in found.rows)
     assert (one["run"], two["run"]) == ("one", "two")
     assert (one["train.learning_rate"], two["train.learning_rate"]) == (1e-6, 5e-6)
@@ -66,6 +69,10 @@ def test_a_run_is_a_row_of_settings_figures_and_seconds() -> None:
     assert (one["before/judge.pass_rate"], one["after/judge.pass_rate"]) == (0.31, 0.884)
     assert (two["after/judge.pass_rate"], two["judge.win_rate"]) == (None, None)
     assert one["train_seconds"] == 221.5
+    assert (one["reference_seconds"], one["held_out_examples"], one["best_step"]) == (14.0, 400, 280)
+    assert one["after/eval_rewards/accuracies (low)"] == pytest.approx(0.7713, abs=1e-4)
+    assert (one["after/judge.pass_rate (high)"], one["judge.win_rate (low)"]) == (0.912, 0.902)
+    assert two["judge.win_rate (low)"] is None
     assert one["total_seconds"] == pytest.approx(3.2 + 14.0 + 221.5 + 9.1)
 
 
@@ -73,6 +80,32 @@ def test_a_figure_before_stands_beside_the_figure_after() -> None:
     headings = sheet(two_runs()).headings
     places = [headings.index(f"{side}/eval_loss") for side in ("before", "after")]
     assert places[1] == places[0] + 1
+
+
+def test_the_final_training_loss_and_what_was_seen_are_columns() -> None:
+    runs = two_runs()
+    append_metrics(runs[0].metrics_path, {"step": 10, "loss": 0.5})
+    append_metrics(runs[0].metrics_path, {"step": 12, "loss": 0.25})
+    append_metrics(runs[0].metrics_path, {"step": 12, "eval_loss": 0.75})
+    data = runs[1].load_manifest().data
+    assert data is not None
+    runs[1].update_manifest(data=data.replace(seen=40), best=None)
+    found = sheet(runs)
+    one, two = (dict(zip(found.headings, row, strict=True)) for row in found.rows)
+    assert (one["train_loss"], two["train_loss"]) == (0.25, None)
+    assert (one["seen_examples"], two["seen_examples"], two["train_examples"]) == (None, 40, 3800)
+    assert two["best_step"] == 300  # none was better than the last
+
+
+def test_markdown_holds_the_same_and_no_markup() -> None:
+    two_runs()
+    assert call("one", "two", "--out", "results.md").exit_code == 0
+    head, rule, one, _ = Path("results.md").read_text().splitlines()
+    cells = dict(zip(*([cell.strip() for cell in line.strip("|").split("|")] for line in (head, one)), strict=True))
+    assert set(rule) == set("|-: ")
+    assert (cells["run"], cells["after/eval\\_loss"], cells["train\\_seconds"]) == ("one", "0.4312", "221.5")
+    write_sheet(Sheet(("a|b",), (("<b>x</b>|",),)), Path("strange.md"))
+    assert Path("strange.md").read_text().splitlines()[2] == "| \\<b\\>x\\</b\\>\\| |"
 
 
 def test_runs_of_one_name_go_by_their_folders() -> None:
@@ -117,10 +150,10 @@ def test_no_cell_is_run_as_a_formula() -> None:
     with Path("a.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.reader(file):
             assert all(cell.startswith("'") for cell in row[1:]), row
-    for row in cells_of(Path("a.xlsx")):
-        assert all((cell.data_type, cell.quotePrefix) == ("s", True) for cell in row[1:])
-        assert [cell.value for cell in row[1:5]] == list(HOSTILE[:4])  # shown as it is
-        assert not row[0].quotePrefix
+    for first, *others in cells_of(Path("a.xlsx")):
+        assert all((cell.data_type, cell.quotePrefix) == ("s", True) for cell in others)
+        assert [cell.value for cell in others[:4]] == list(HOSTILE[:4])  # shown as it is
+        assert not first.quotePrefix
 
 
 def test_control_characters_do_not_reach_a_cell() -> None:
@@ -136,7 +169,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_read() -> N
     Path("there.csv").write_text("mine")
     Path("folder.csv").mkdir()
     for words, said in (
-        (["--out", "results.ods"], ".csv or .xlsx"),
+        (["--out", "results.ods"], ".csv, .xlsx, .md, .jsonl or .parquet"),
         (["--out", "there.csv"], "--force"),
         (["--out", "folder.csv"], "is a folder"),
         (["--out", "nowhere/results.csv"], "no folder 'nowhere'"),
@@ -150,7 +183,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_read() -> N
 
 
 def test_a_sheet_is_written_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    openpyxl = pytest.importorskip("openpyxl")
+    openpyxl = pytest.importorskip("openpyxl", reason="pip install openpyxl")
     Path("results.xlsx").write_text("older")
 
     def full(_: object, name: Path) -> None:

@@ -6,35 +6,38 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from tiebreak.serve.engine import GenerationRequest, Load, Piece, ServedModel, find_model
+from tiebreak.serve.connections import server_config
+from tiebreak.serve.generation.engine import GenerationRequest, Load, Piece, ServedModel, find_model
+
+_PATIENCE = 120.0  # seconds
 
 
 @contextmanager
 def live(app: ASGIApp) -> Iterator[str]:
     """Serve an app while the block runs; gives its address."""
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=2))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(server_config(app, timeout_graceful_shutdown=2))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         wait_until(lambda: server.started)
         try:
-            yield f"http://127.0.0.1:{place.getsockname()[1]}"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()
 
 
-def wait_until(true: object, seconds: float = 20.0) -> None:
-    """Wait until a function gives something true."""
-    end = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
+def wait_until(true: Callable[[], object]) -> None:
+    """Wait until a function gives something true, as long as a busy machine may need."""
+    end = time.monotonic() + _PATIENCE
+    while not true():
         assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.005)
 
@@ -57,10 +60,11 @@ class Parrot:
     def load(self) -> Load:
         return Load(0, self.running)
 
-    async def generate(self, request: GenerationRequest) -> AsyncIterator[Piece]:
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Piece, None]:
         find_model(self.models(), request.model)
         self.asked.append(request)
-        words = (request.prompt if request.prompt is not None else request.turns[-1].content).split(" ")
+        said = " ".join(map(str, request.prompt_ids or ())) if request.prompt is None else request.prompt
+        words = (request.turns[-1].content if request.is_chat else said).split(" ")
         self.running += 1
         try:
             for word in words:

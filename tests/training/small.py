@@ -6,21 +6,24 @@ import random
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from tiebreak.engine.logprobs import SequenceLogps
 from tiebreak.engine.reference import ReferenceCache, fingerprint_weights, reference_scores
 from tiebreak.engine.score import Scorer
 from tiebreak.objectives import Loss, configured
 from tiebreak.recipe import TrainSection
+from tiebreak.tasks import TASKS
 from tiebreak.training.arguments import length_of, training_arguments
 from tiebreak.training.examples import Examples, Groups
-from tiebreak.training.trainer import PreferenceTrainer
+from tiebreak.training.preference import PreferenceTrainer
 
 
 def tokenized_pairs(n: int, *, seed: int = 0, vocabulary: int = 61) -> Dataset:
-    """Random pairs as token ids, with a pattern that can be learned: chosen endings rise."""
+    """Random pairs as token ids, with a pattern that can be learned: chosen completions rise."""
     draw = random.Random(seed)
 
     def ids(low: int, high: int) -> list[int]:
@@ -45,7 +48,7 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
     vocabulary = {"<pad>": 0, "<s>": 1, "</s>": 2} | {f"t{i}": i for i in range(3, 61)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<pad>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token="<pad>",
         bos_token="<s>",
@@ -66,12 +69,12 @@ def preference_trainer(
 ) -> PreferenceTrainer:
     """A trainer over tokenized pairs, its reference being the model as it stands."""
     scorer = scorer or Scorer()
-    train = TrainSection(**settings)
+    train = TrainSection(**{"learning_rate": 1e-6, **settings})
     loss = objective or configured("sigmoid", {"beta": beta})
     cache, fingerprint = ReferenceCache(folder / "cache"), fingerprint_weights(model)
 
     def examples(dataset: Dataset) -> Examples:
-        groups = Groups(dataset, ("chosen", "rejected"))
+        groups = Groups(dataset, TASKS["preference"])
         return Examples(groups, reference_scores(model, groups, scorer, fingerprint=fingerprint, cache=cache)[0])
 
     return PreferenceTrainer(
@@ -88,6 +91,19 @@ def preference_trainer(
     )
 
 
+def examples_of(trainer: PreferenceTrainer) -> Examples:
+    """What a trainer trains on."""
+    examples = trainer.train_dataset
+    assert isinstance(examples, Examples)
+    return examples
+
+
 def weights_of(model: PreTrainedModel) -> dict[str, Any]:
     """A copy of a model's weights."""
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def scores_of(*logp: float, tokens: float = 4.0) -> SequenceLogps:
+    """What a forward pass might have said of so many completions, their mean logits being 0, 1, 2, …"""
+    count = len(logp)
+    return SequenceLogps(torch.tensor(logp), torch.full((count,), tokens), torch.arange(count, dtype=torch.float32))

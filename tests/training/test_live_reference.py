@@ -10,12 +10,12 @@ import torch
 from transformers import PreTrainedModel
 
 from tests.architectures import ARCHITECTURES
-from tests.training.small import preference_trainer, tokenized_pairs, weights_of
-from tiebreak.engine.score import Path as Batches
+from tests.training.small import examples_of, preference_trainer, tokenized_pairs, weights_of
+from tiebreak.engine.microbatch import BatchPath
 from tiebreak.engine.score import Scorer
 from tiebreak.training.examples import Examples
-from tiebreak.training.live import ReferenceModel
-from tiebreak.training.trainer import PreferenceTrainer
+from tiebreak.training.live_reference import ReferenceModel
+from tiebreak.training.preference import PreferenceTrainer
 
 STEPS, BATCH = 20, 4
 
@@ -25,7 +25,7 @@ def _trainer(
     folder: Path,
     *,
     live: bool,
-    path: Batches = "tree",
+    path: BatchPath = "tree",
     autocast: torch.dtype | None = None,
     steps: int = STEPS,
 ) -> PreferenceTrainer:
@@ -63,7 +63,7 @@ def _comparable(model: PreTrainedModel) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("name", ["gpt2", "qwen2"])
 @pytest.mark.parametrize("path", ["tree", "padded"])
 def test_twenty_steps_with_a_live_reference_equal_those_with_a_cached_one(
-    name: str, path: Batches, tmp_path: Path
+    name: str, path: BatchPath, tmp_path: Path
 ) -> None:
     model = ARCHITECTURES[name]()
     ours, theirs = copy.deepcopy(model), copy.deepcopy(model)
@@ -80,7 +80,7 @@ def test_twenty_steps_with_a_live_reference_equal_those_with_a_cached_one(
     assert max(abs(row["rewards/margins"]) for row in live_log) > 0.05  # far enough for this to mean something
     found_weights, expected_weights = _comparable(ours), _comparable(theirs)
     for key, weight in expected_weights.items():
-        torch.testing.assert_close(found_weights[key], weight, rtol=0, atol=1e-6, msg=lambda m, k=key: f"{k}: {m}")
+        torch.testing.assert_close(found_weights[key], weight, rtol=0, atol=1e-6, msg=f"{key} differs")
 
 
 @pytest.mark.parametrize("autocast", [None, torch.bfloat16])
@@ -110,7 +110,8 @@ def test_a_live_reference_is_paid_for_in_operations(tmp_path: Path) -> None:
     costs = []
     for live in (True, False):
         trainer = _trainer(copy.deepcopy(model), tmp_path / str(live), live=live, steps=1)
-        examples = [trainer.train_dataset[i] for i in range(BATCH)]
+        examples = [examples_of(trainer)[i] for i in range(BATCH)]
+        assert trainer.model is not None
         trainer.training_step(trainer.model, {"examples": examples})
         costs.append(trainer.operations)
     assert costs[0] * 3 == costs[1] * 4  # forward and backward are three passes; the reference is a fourth

@@ -13,7 +13,7 @@ from tests.architectures import ARCHITECTURES
 from tests.training.small import preference_trainer, tokenized_pairs, word_tokenizer
 from tiebreak.engine.score import Scorer
 
-trl = pytest.importorskip("trl", reason="TRL, the yardstick, is a development dependency")
+trl = pytest.importorskip("trl", reason="the yardstick is missing: pip install trl")
 
 STEPS, BATCH, RATE, BETA = 20, 4, 1e-2, 0.1
 COMPARED = ("loss", "rewards/chosen", "rewards/rejected", "rewards/margins", "logps/chosen", "logps/rejected")

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from tests.architectures import ARCHITECTURES
-from tests.training.small import preference_trainer, tokenized_pairs
+from tests.training.small import examples_of, preference_trainer, tokenized_pairs
 from tiebreak.engine.score import Scorer
 from tiebreak.objectives import configured, objective_named, objective_names
 
 BATCH = 6
-OF_PAIRS = [name for name in objective_names() if not objective_named(name).unpaired]
+OF_PAIRS = [name for name in objective_names() if objective_named(name).task == "preference"]
 WHOLE = [name for name in OF_PAIRS if objective_named(name).whole_step]
 
 
@@ -32,7 +32,7 @@ def _step(name: str, budget: int, folder: Path) -> tuple[float, dict[str, torch.
     with torch.no_grad():  # away from the reference, where many gradients vanish
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-    examples = [trainer.train_dataset[i] for i in range(BATCH)]
+    examples = [examples_of(trainer)[i] for i in range(BATCH)]
     loss = trainer.training_step(model, {"examples": examples})
     slopes = {path: p.grad.clone() for path, p in model.named_parameters() if p.grad is not None}
     return float(loss), slopes, trainer._means.take()

@@ -17,7 +17,7 @@ def postgres() -> Iterator[Server]:
     """A server of our own."""
     bin = binaries()
     if bin is None:
-        pytest.skip("PostgreSQL is not installed (no initdb in /usr/lib/postgresql or on PATH)")
+        pytest.skip("PostgreSQL is missing: apt-get install postgresql")
     with running_server(bin) as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""Votes for tests, and the small process that writes them."""
+"""Votes for tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def vote(number: int = 0, **changes: Any) -> Vote:
     return Vote(**{**given, **changes})
 
 
-def said(verdict: str, voter: str, number: int = 0, first: str = "A", second: str = "B", **changes: Any) -> Vote:
+def compared(verdict: str, voter: str, number: int = 0, first: str = "A", second: str = "B", **changes: Any) -> Vote:
     """A vote of one voter on the answers `first` (left) and `second` to one prompt."""
     return vote(
         number,

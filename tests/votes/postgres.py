@@ -44,7 +44,7 @@ class Server:
     def run(self, database: str, statement: str) -> None:
         """Run a statement outside a transaction."""
         with psycopg.connect(host=str(self._socket), user="owner", dbname=database, autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
 
 @contextmanager

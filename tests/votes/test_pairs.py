@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from tests.votes.made import answer, said, vote
+from tests.votes.made import answer, compared, vote
 from tiebreak.votes.pairs import BOTH_BAD, EVEN, SAME, TIE, training_rows
 from tiebreak.votes.vote import Vote
 
 
 def _rows(*votes: Vote) -> list[tuple[str, str, float]]:
-    rows, left_out = training_rows(votes)
-    assert not left_out
+    rows, dropped = training_rows(votes)
+    assert not dropped
     return [(row["chosen"], row["rejected"], row["weight"]) for row in rows]
 
 
-def _left_out(*votes: Vote) -> dict[str, int]:
-    rows, left_out = training_rows(votes)
+def _dropped(*votes: Vote) -> dict[str, int]:
+    rows, dropped = training_rows(votes)
     assert not rows
-    return dict(left_out)
+    return dict(dropped)
 
 
 def test_the_better_answer_is_chosen_whichever_side_it_stood_on() -> None:
-    assert _rows(said("left", "ann")) == [("A", "B", 1.0)]
-    assert _rows(said("right", "ann")) == [("B", "A", 1.0)]
+    assert _rows(compared("left", "ann")) == [("A", "B", 1.0)]
+    assert _rows(compared("right", "ann")) == [("B", "A", 1.0)]
 
 
 def test_a_row_is_whole() -> None:
@@ -60,59 +60,63 @@ def test_a_row_is_whole() -> None:
 def test_the_majority_decides_and_disagreement_lowers_the_weight(
     verdicts: list[str], expected: tuple[str, str, float]
 ) -> None:
-    votes = [said(verdict, f"voter-{number}", number) for number, verdict in enumerate(verdicts)]
-    assert _rows(*votes) == [(*expected[:2], pytest.approx(expected[2]))]
+    votes = [compared(verdict, f"voter-{number}", number) for number, verdict in enumerate(verdicts)]
+    ((chosen, rejected, weight),) = _rows(*votes)
+    assert (chosen, rejected) == expected[:2]
+    assert weight == pytest.approx(expected[2])
 
 
 def test_sides_are_freed_before_votes_are_counted() -> None:
     turned = vote(1, prompt=(("user", "Question?"),), left=answer("B"), right=answer("A"), verdict="right", voter="bob")
-    assert _rows(said("left", "ann"), turned) == [("A", "B", 1.0)]
+    assert _rows(compared("left", "ann"), turned) == [("A", "B", 1.0)]
 
 
-def test_what_settles_nothing_is_left_out_by_its_reason() -> None:
-    assert _left_out(said("left", "ann"), said("right", "bob", 1)) == {EVEN: 1}
-    assert _left_out(said("left", "ann"), said("right", "bob", 1), said("tie", "cid", 2)) == {EVEN: 1}
-    assert _left_out(said("tie", "ann")) == {TIE: 1}
-    assert _left_out(said("both_bad", "ann")) == {BOTH_BAD: 1}
-    assert _left_out(said("both_bad", "ann"), said("both_bad", "bob", 1), said("tie", "cid", 2)) == {BOTH_BAD: 1}
-    assert _left_out(said("left", "ann", 0, "A", " A ")) == {SAME: 1}
-    assert _left_out(said("tie", "ann"), said("both_bad", "bob", 1, "C", "D")) == {TIE: 1, BOTH_BAD: 1}
+def test_what_settles_nothing_is_dropped_by_its_reason() -> None:
+    assert _dropped(compared("left", "ann"), compared("right", "bob", 1)) == {EVEN: 1}
+    assert _dropped(compared("left", "ann"), compared("right", "bob", 1), compared("tie", "cid", 2)) == {EVEN: 1}
+    assert _dropped(compared("tie", "ann")) == {TIE: 1}
+    assert _dropped(compared("both_bad", "ann")) == {BOTH_BAD: 1}
+    assert _dropped(compared("both_bad", "ann"), compared("both_bad", "bob", 1), compared("tie", "cid", 2)) == {
+        BOTH_BAD: 1
+    }
+    assert _dropped(compared("left", "ann", 0, "A", " A ")) == {SAME: 1}
+    assert _dropped(compared("tie", "ann"), compared("both_bad", "bob", 1, "C", "D")) == {TIE: 1, BOTH_BAD: 1}
 
 
 def test_an_edited_answer_beats_both_answers_and_the_verdict_stays() -> None:
     expected = [("A", "B", 1.0), ("better", "A", 1.0), ("better", "B", 1.0)]
-    assert _rows(said("left", "ann", edited=" better ")) == expected
-    assert _rows(said("both_bad", "ann", edited="better")) == expected[1:]
-    assert _rows(said("tie", "ann", edited="better")) == expected[1:]
-    assert _rows(said("both_bad", "ann", 0, "A", "A", edited="better")) == [("better", "A", 1.0)]
+    assert _rows(compared("left", "ann", edited=" better ")) == expected
+    assert _rows(compared("both_bad", "ann", edited="better")) == expected[1:]
+    assert _rows(compared("tie", "ann", edited="better")) == expected[1:]
+    assert _rows(compared("both_bad", "ann", 0, "A", "A", edited="better")) == [("better", "A", 1.0)]
 
 
 def test_an_edit_that_is_blank_or_one_of_the_answers_adds_nothing() -> None:
     for edited in ("", "  ", "A", "B\n"):
-        assert _rows(said("left", "ann", edited=edited)) == [("A", "B", 1.0)]
+        assert _rows(compared("left", "ann", edited=edited)) == [("A", "B", 1.0)]
 
 
 def test_the_same_edit_of_two_voters_is_one_row() -> None:
-    rows = _rows(said("left", "ann", edited="better"), said("right", "bob", 1, edited="better"))
+    rows = _rows(compared("left", "ann", edited="better"), compared("right", "bob", 1, edited="better"))
     assert rows == [("better", "A", 1.0), ("better", "B", 1.0)]
 
 
 def test_several_answers_to_one_prompt_become_pairs_of_what_was_compared() -> None:
-    votes = [said("left", "ann"), said("left", "ann", 1, "B", "C"), said("right", "bob", 2, "D", "A")]
+    votes = [compared("left", "ann"), compared("left", "ann", 1, "B", "C"), compared("right", "bob", 2, "D", "A")]
     assert _rows(*votes) == [("A", "B", 1.0), ("B", "C", 1.0), ("A", "D", 1.0)]
 
 
 def test_another_prompt_is_another_comparison() -> None:
-    votes = [said("left", "ann"), vote(1, left=answer("A"), right=answer("B"), verdict="right", voter="bob")]
+    votes = [compared("left", "ann"), vote(1, left=answer("A"), right=answer("B"), verdict="right", voter="bob")]
     assert _rows(*votes) == [("A", "B", 1.0), ("B", "A", 1.0)]
 
 
 def test_withdrawn_votes_and_earlier_votes_of_a_voter_do_not_count() -> None:
-    assert _left_out(said("tie", "ann"), said("left", "bob", 1, withdrawn=True)) == {TIE: 1}
-    assert _rows(said("right", "ann"), said("left", "ann", 1)) == [("A", "B", 1.0)]
-    assert training_rows([said("left", "ann", withdrawn=True)]) == ([], {})
+    assert _dropped(compared("tie", "ann"), compared("left", "bob", 1, withdrawn=True)) == {TIE: 1}
+    assert _rows(compared("right", "ann"), compared("left", "ann", 1)) == [("A", "B", 1.0)]
+    assert training_rows([compared("left", "ann", withdrawn=True)]) == ([], {})
 
 
 def test_every_row_has_an_id_of_its_own() -> None:
-    rows, _ = training_rows([said("left", "ann", edited="x"), said("left", "bob", 1, edited="y")])
+    rows, _ = training_rows([compared("left", "ann", edited="x"), compared("left", "bob", 1, edited="y")])
     assert len({row["id"] for row in rows}) == len(rows) == 5

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tests.votes.made import START, answer, vote
 from tiebreak.errors import InputError
 from tiebreak.votes import open_votes
-from tiebreak.votes.bounds import MAX_ANSWER_CHARS, MAX_PROMPT_CHARS, MAX_REASON_CHARS
+from tiebreak.votes.checks import MAX_ANSWER_CHARS, MAX_REASON_CHARS
 from tiebreak.votes.filters import VoteFilter
 from tiebreak.votes.store import VoteStore
-from tiebreak.votes.vote import Vote, new_id
+from tiebreak.votes.vote import OPERATOR, EarlierVersion, Vote, counts, new_id
 
 FULL = vote(
     5,
@@ -51,7 +51,7 @@ def test_an_unknown_id_is_no_vote(store: VoteStore) -> None:
 def test_what_is_no_id_is_refused_everywhere(store: VoteStore, id: str) -> None:
     for call in (store.get, store.history, store.withdraw, store.correct, lambda after: store.votes(after=after)):
         with pytest.raises(InputError):
-            call(id)  # type: ignore[operator]
+            call(id)
 
 
 def test_a_time_of_another_zone_is_kept_as_the_same_moment(store: VoteStore) -> None:
@@ -81,7 +81,7 @@ def test_hostile_text_comes_back_letter_for_letter(store: VoteStore, text: str) 
 
 
 def test_any_text_without_nul_comes_back(store: VoteStore) -> None:
-    letters = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=60)
+    letters = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 
     @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(letters, letters)
@@ -94,82 +94,13 @@ def test_any_text_without_nul_comes_back(store: VoteStore) -> None:
     comes_back()
 
 
-@pytest.mark.parametrize(
-    ("changes", "where"),
-    [
-        ({"id": "abc"}, "id"),
-        ({"id": "A" * 32}, "id"),
-        ({"voter": "someone@example.org"}, "voter"),
-        ({"voter": "192.168.0.1"}, "voter"),
-        ({"voter": "2001:db8::1"}, "voter"),
-        ({"voter": ""}, "voter"),
-        ({"prompt": ()}, "prompt"),
-        ({"prompt": (("user", "  "),)}, "prompt"),
-        ({"prompt": (("user", "Hi"), ("assistant", "Hello"))}, "prompt"),
-        ({"prompt": (("tool", "Hi"),)}, "turn 1"),
-        ({"prompt": (("user", "a" * MAX_PROMPT_CHARS), ("user", "b"))}, "prompt"),
-        ({"verdict": "up"}, "verdict"),
-        ({"time": datetime(2026, 1, 1)}, "time"),
-        ({"time": datetime.max.replace(tzinfo=UTC)}, "time"),
-        ({"withdrawn": True}, "withdrawn"),
-        ({"reason": "a\0b"}, "reason"),
-        ({"reason": "a" * (MAX_REASON_CHARS + 1)}, "reason"),
-        ({"edited": "half \ud83d of one"}, "edited"),
-        ({"left": answer("\udc00")}, "left.text"),
-        ({"left": answer("a" * (MAX_ANSWER_CHARS + 1))}, "left.text"),
-        ({"right": answer(model=" ")}, "right.model"),
-        ({"right": answer(model="a\0")}, "right.model"),
-        ({"right": answer(seed=2**63)}, "right.seed"),
-        ({"right": answer(seed=-1)}, "right.seed"),
-        ({"right": answer(sampling={"temperature": float("nan")})}, "right.sampling"),
-        ({"right": answer(sampling={"a": "\ud800"})}, "right.sampling"),
-        ({"right": answer(sampling={str(i): 1.0 for i in range(2000)})}, "right.sampling"),
-    ],
-)
-def test_what_cannot_be_kept_is_refused_with_its_place(tmp_path: Path, changes: dict[str, object], where: str) -> None:
-    with open_votes(str(tmp_path / "votes.db")) as store:
-        with pytest.raises(InputError) as refused:
-            store.add(vote(1, **changes))
-        assert where in str(refused.value.where)
-        assert store.count(VoteFilter(withdrawn=None)) == 0
-
-
-def test_filters_find_votes_by_each_of_their_sides(store: VoteStore) -> None:
-    store.add(vote(1, left=answer("Grüße\nan ALLE"), verdict="tie", voter="ann"))
-    store.add(vote(2, right=answer("x", "third"), reason="100% of it", voter="bob"))
-    store.add(vote(3, prompt=(("system", "Be a Pirate_"), ("user", "Hi")), edited="Ahoy", voter="bob"))
-    store.withdraw(vote(2).id)
-
-    def numbers(**wanted: object) -> list[int]:
-        return [int(each.id, 16) for each in store.votes(VoteFilter(**wanted))]  # type: ignore[arg-type]
-
-    assert numbers() == [1, 3]
-    assert numbers(withdrawn=True) == [2]
-    assert numbers(withdrawn=None) == [1, 2, 3]
-    assert numbers(model="third", withdrawn=None) == [2]
-    assert numbers(model="base") == [1, 3]
-    assert numbers(verdict="tie") == [1]
-    assert numbers(voter="bob") == [3]
-    assert numbers(contains="grüße\nAN") == [1]
-    assert numbers(contains="pirate_") == [3]
-    assert numbers(contains="pirat%") == []
-    assert numbers(contains="AHOY") == [3]
-    assert numbers(contains="user") == []
-    assert numbers(since=START + timedelta(seconds=2)) == [3]
-    assert numbers(until=START + timedelta(seconds=3), withdrawn=None) == [1, 2]
-    assert store.count(VoteFilter(voter="bob", withdrawn=None)) == 2
-    for text in ("\0", "\ud800"):
-        with pytest.raises(InputError):
-            store.votes(VoteFilter(contains=text))
-
-
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_pages_neither_skip_nor_repeat_while_votes_come_in(store: VoteStore, newest_first: bool) -> None:
     for number in range(25):  # all at the same moment: the id decides
         store.add(vote(number, time=START))
     seen: list[str] = []
     after = None
-    passed = START + timedelta(seconds=1 if newest_first else -1)  # a place that the pages left behind
+    passed = START + timedelta(seconds=1 if newest_first else -1)  # before the pages that were read
     while page := store.votes(limit=7, after=after, newest_first=newest_first):
         assert len(page) <= 7
         seen += [each.id for each in page]
@@ -188,7 +119,7 @@ def test_a_page_out_of_bounds_or_after_nothing_is_refused(store: VoteStore) -> N
 
 
 def test_every_vote_is_read_across_pages(store: VoteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tiebreak.votes.store.MOST_A_PAGE", 3)
+    monkeypatch.setattr("tiebreak.votes.store.MAX_PAGE", 3)
     for number in range(8):
         store.add(vote(number))
     assert list(store.every()) == [vote(number) for number in range(8)]
@@ -297,9 +228,73 @@ def test_a_store_that_is_opened_again_has_its_votes(url: str) -> None:
         assert store.get(FULL.id) == FULL
 
 
-def test_sqlite_flushes_every_commit(tmp_path: Path) -> None:
-    with open_votes(str(tmp_path / "votes.db")) as store, store._engine.connect() as connection:
-        pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
-        assert values == ["wal", 2, 1, 30_000]
-    assert sqlite3.connect(tmp_path / "votes.db").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+def test_a_correction_says_who_and_when_and_marks_a_verdict_that_is_no_longer_the_blind_one(store: VoteStore) -> None:
+    store.add(vote(1))
+    begun = datetime.now(UTC)
+    changed = store.correct(vote(1).id, verdict="right", by="v-steward")
+    (earlier,) = changed.corrections
+    assert (earlier.verdict, earlier.by) == ("left", "v-steward")
+    assert begun <= earlier.until <= datetime.now(UTC)
+    assert changed.unblind
+    assert Vote.from_row(changed.to_row()) == changed
+    assert not store.correct(vote(1).id, verdict="left").unblind
+    store.add(vote(2))
+    assert not store.correct(vote(2).id, reason="words only").unblind
+    store.withdraw(vote(1).id, by=OPERATOR)
+    kept = store.get(vote(1).id)
+    assert kept is not None
+    assert (kept.withdrawn_by, counts(kept), counts(kept, corrected=True)) == (OPERATOR, False, False)
+
+
+def test_votes_of_a_voter_are_limited_by_the_minute_and_of_others_not(store: VoteStore) -> None:
+    start = START.timestamp()
+    for number, second in enumerate((0, 20, 40)):
+        store.add(vote(number, time=datetime.fromtimestamp(start + second, UTC)), a_minute=3)
+    late = vote(3, time=datetime.fromtimestamp(start + 59, UTC))
+    with pytest.raises(InputError, match="more than 3 votes in a minute"):
+        store.add(late, a_minute=3)
+    assert not store.add(vote(2), a_minute=3)  # said again, not a new one
+    assert store.add(replace(late, voter="another"), a_minute=3)
+    assert store.add(vote(4, time=datetime.fromtimestamp(start + 61, UTC)), a_minute=3)
+    assert store.count() == 5
+
+
+def test_votes_are_added_together_or_not_at_all(store: VoteStore) -> None:
+    given = [vote(1), store_vote := vote(2, left=answer(before=(("assistant", "One."), ("user", "And?"))))]
+    assert store.add_all(given) == 2
+    assert store.get(store_vote.id) == store_vote
+    with pytest.raises(InputError):
+        store.add_all([vote(3), vote(4, verdict="up")])
+    assert store.add_all([*given, vote(5, corrections=(EarlierVersion("tie", "why", None, START, "v-x"),))]) == 1
+    assert store.count() == 3
+    assert [earlier.reason for earlier in store.history(vote(5).id)] == ["why"]
+
+
+def test_changes_are_read_once_in_their_order(store: VoteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiebreak.votes.store.MAX_PAGE", 3)
+    store.add_all(vote(number) for number in range(5))
+    seen: list[str] = []
+    after = None
+    while page := store.changes(after):
+        seen += [each.id for _, each in page]
+        after = page[-1][0]
+    assert seen == [vote(number).id for number in range(5)]
+    store.add(vote(7, time=START - timedelta(days=1)))
+    store.correct(vote(3).id, verdict="tie")
+    store.withdraw(vote(0).id)
+    assert [each.id for _, each in store.changes(after)] == [vote(7).id, vote(3).id, vote(0).id]
+    assert store.models() == ["base", "tuned"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        (("user", "u"), ("user", "v")),
+        (("assistant", "a"),),
+        (("assistant", "a"), ("robot", "u")),
+        (("assistant", "\0"), ("user", "u")),
+    ],
+)
+def test_turns_of_a_side_that_are_none_are_refused(store: VoteStore, before: tuple[tuple[str, str], ...]) -> None:
+    with pytest.raises(InputError):
+        store.add(vote(1, right=answer(before=before)))

@@ -1,16 +1,17 @@
-"""The tally: counts, scores with intervals, agreement."""
+"""The tally: counts and scores of each model; the strengths behind them are as by hand, at the mode, finite."""
 
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests.votes.made import START, answer, said, vote
-from tiebreak.votes.bradley_terry import PRIOR_SD, bradley_terry
-from tiebreak.votes.tally import POINTS, agreement, tally
+from tests.votes.made import answer, vote
+from tiebreak.votes.count import tally
+from tiebreak.votes.strengths import PRIOR_SD, bradley_terry
+from tiebreak.votes.tally import POINTS
 from tiebreak.votes.vote import Vote
 
 
@@ -40,27 +41,6 @@ def test_nothing_is_a_tally_of_nothing() -> None:
     assert (found.standings, found.votes, found.agreement.share) == ((), 0, None)
 
 
-def test_two_models_score_as_computed_by_hand() -> None:
-    """Three wins of four: log-odds ln 3, half of it on either side of the mean; error 1 / sqrt(4 · 3/4 · 1/4) / 2."""
-    fit = bradley_terry(np.array([[0.0, 3.0], [1.0, 0.0]]), prior_sd=1e4)
-    assert fit.values == pytest.approx([math.log(3) / 2, -math.log(3) / 2], abs=1e-6)
-    assert fit.errors == pytest.approx([math.sqrt(4 / 3) / 2] * 2, abs=1e-6)
-
-
-def test_the_scores_are_where_the_posterior_has_no_slope() -> None:
-    wins = np.random.default_rng(3).integers(0, 9, (5, 5)).astype(float)
-    np.fill_diagonal(wins, 0)
-    values = bradley_terry(wins).values
-
-    def log_posterior(at: np.ndarray) -> float:
-        return float(-(wins * np.log1p(np.exp(at[None, :] - at[:, None]))).sum() - (at**2).sum() / (2 * PRIOR_SD**2))
-
-    for direction in np.eye(5):
-        slope = (log_posterior(values + 1e-4 * direction) - log_posterior(values - 1e-4 * direction)) / 2e-4
-        assert slope == pytest.approx(0, abs=1e-5)
-    assert values.sum() == pytest.approx(0, abs=1e-8)
-
-
 def test_a_tie_and_both_bad_are_half_a_win_for_each() -> None:
     ties = tally([_game(0, "a", "b", "tie"), _game(1, "a", "b", "both_bad"), _game(2, "a", "b", "left")])
     halves = bradley_terry(np.array([[0.0, 2.0], [1.0, 0.0]]))
@@ -83,6 +63,27 @@ def test_the_same_name_with_other_weights_is_another_model() -> None:
     assert [(each.model, each.fingerprint, each.wins) for each in found.standings] == [("run", "2", 4), ("run", "1", 0)]
 
 
+def test_two_models_score_as_computed_by_hand() -> None:
+    """Three wins of four: log-odds ln 3, half of it on either side of the mean; error 1 / sqrt(4 · 3/4 · 1/4) / 2."""
+    fit = bradley_terry(np.array([[0.0, 3.0], [1.0, 0.0]]), prior_sd=1e4)
+    assert fit.values == pytest.approx([math.log(3) / 2, -math.log(3) / 2], abs=1e-6)
+    assert fit.errors == pytest.approx([math.sqrt(4 / 3) / 2] * 2, abs=1e-6)
+
+
+def test_the_scores_are_where_the_posterior_has_no_slope() -> None:
+    wins = np.random.default_rng(3).integers(0, 9, (5, 5)).astype(float)
+    np.fill_diagonal(wins, 0)
+    values = bradley_terry(wins).values
+
+    def log_posterior(at: NDArray[np.float64]) -> float:
+        return float(-(wins * np.log1p(np.exp(at[None, :] - at[:, None]))).sum() - (at**2).sum() / (2 * PRIOR_SD**2))
+
+    for direction in np.eye(5):
+        slope = (log_posterior(values + 1e-4 * direction) - log_posterior(values - 1e-4 * direction)) / 2e-4
+        assert slope == pytest.approx(0, abs=1e-5)
+    assert values.sum() == pytest.approx(0, abs=1e-8)
+
+
 def test_simulated_votes_give_back_the_strengths_within_their_intervals() -> None:
     """Of 300 simulated tallies of five models, the 95% intervals hold the truth in about 95% of cases."""
     draw = np.random.default_rng(0)
@@ -98,32 +99,3 @@ def test_simulated_votes_give_back_the_strengths_within_their_intervals() -> Non
         fit = bradley_terry(wins)
         inside.append(np.abs(fit.values - truth) < 1.96 * fit.errors)
     assert 0.93 < np.mean(inside) < 0.97
-
-
-def test_agreement_is_the_share_of_pairs_of_voters_with_one_verdict() -> None:
-    """Three voters on one comparison: one pair of three agrees; two on another agree: 2 of 4. Sides do not matter."""
-    votes = [
-        said("left", "ann"),
-        vote(1, prompt=(("user", "Question?"),), left=answer("B"), right=answer(" A\n"), verdict="right", voter="bob"),
-        said("tie", "cid", 2),
-        said("left", "ann", 3, "C", "D"),
-        said("left", "bob", 4, "C", "D"),
-        said("left", "ann", 5, "alone", "E"),
-        said("left", "ann", 6, "same", "same"),
-        said("right", "bob", 7, "same", "same"),
-    ]
-    found = agreement(votes)
-    assert (found.share, found.pairs, found.comparisons) == (pytest.approx(2 / 4), 4, 2)
-
-
-def test_a_voter_who_votes_again_counts_with_the_last_vote() -> None:
-    first, second = said("right", "ann"), said("left", "ann", 1)
-    other = said("left", "bob", 2)
-    assert agreement([second, other, first]).share == 1.0
-    assert agreement([first, other]).share == 0.0
-    later = said("right", "ann", 3, time=START + timedelta(days=1))
-    assert agreement([later, second, other]).share == 0.0
-
-
-def test_tie_and_both_bad_do_not_agree() -> None:
-    assert agreement([said("tie", "ann"), said("both_bad", "bob", 1)]).share == 0.0

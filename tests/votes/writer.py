@@ -24,7 +24,7 @@ def client(store: VoteStore, numbers: list[int]) -> None:
 
 
 def main() -> None:
-    """Open the store, tell so, let the clients work, and stay until killed or told to end."""
+    """Open the store, print that it is open, let the clients work, and print when they are done."""
     url, *words = sys.argv[1:]
     numbers = [int(word) for word in words]
     with open_votes(url) as store:

@@ -14,11 +14,12 @@ from tests.workflow.conftest import Small
 from tiebreak.errors import InputError
 from tiebreak.models.adapters import is_adapter_folder
 from tiebreak.models.load import load_model
-from tiebreak.recipe import Recipe
 from tiebreak.runs import RunFolder
 from tiebreak.workflow.evaluate import Question, evaluate_model
 from tiebreak.workflow.export import export_run
 from tiebreak.workflow.train import resume
+
+pytestmark = pytest.mark.journey
 
 
 def _trained(run: Any) -> list[dict[str, float]]:
@@ -30,7 +31,7 @@ def _trained(run: Any) -> list[dict[str, float]]:
 def test_an_adapter_run_from_recipe_to_answers(kind: str, small: Small) -> None:
     run = small(model__adapter=kind)
     assert is_adapter_folder(run.folder.model)
-    manifest = run.folder.manifest()
+    manifest = run.folder.load_manifest().to_json()
     assert manifest["model"]["adapter"]["kind"] == kind
     assert manifest["model"]["adapter"]["parameters"] < manifest["model"]["parameters"] / 4
     assert manifest["before"]["eval_loss"] == pytest.approx(0.693147, abs=1e-5)
@@ -42,7 +43,10 @@ def test_cached_and_live_references_train_alike_and_share_the_cache(small: Small
     whole = small("whole", train__max_steps=2)
     cached = small("cached", model__adapter="lora")
     live = small("live", model__adapter="lora", train__reference="live")
-    assert cached.folder.manifest()["model"]["fingerprint"] == whole.folder.manifest()["model"]["fingerprint"]
+    assert (
+        cached.folder.load_manifest().to_json()["model"]["fingerprint"]
+        == whole.folder.load_manifest().to_json()["model"]["fingerprint"]
+    )
     for a, b in zip(_trained(cached), _trained(live), strict=True):
         assert a == pytest.approx(b, rel=1e-5, abs=1e-6)
 
@@ -67,7 +71,7 @@ def test_a_resumed_adapter_run_ends_with_the_same_bits(small: Small, tmp_path: P
     shutil.rmtree(cut / "checkpoints" / "checkpoint-4")
     shutil.rmtree(cut / "model")
     folder = RunFolder.open(cut)
-    folder.record(status="interrupted")
+    folder.update_manifest(status="interrupted")
     again = resume(cut)
     weights = [(path / "model" / "adapter_model.safetensors").read_bytes() for path in (run.path, again.path)]
     assert weights[0] == weights[1]
@@ -78,9 +82,9 @@ def test_a_resumed_adapter_run_ends_with_the_same_bits(small: Small, tmp_path: P
 def test_training_goes_on_from_an_adapter_with_it_as_reference(reference: str, small: Small) -> None:
     first = small("first", model__adapter={"kind": "lora", "rank": 4})
     second = small("second", model__name=str(first.path), model__adapter="lora", train__reference=reference)
-    told = second.folder.manifest()["model"]["adapter"]
-    assert told["rank"] == 4  # an adapter keeps its shape
-    assert told["continued"] == str(first.folder.model)
+    adapter = second.folder.load_manifest().to_json()["model"]["adapter"]
+    assert adapter["rank"] == 4  # an adapter keeps its shape
+    assert adapter["continued"] == str(first.folder.model)
     assert _trained(second)[0]["loss"] == pytest.approx(0.693147, abs=1e-5)
     assert second.metrics["eval_logps/chosen"] != first.metrics["eval_logps/chosen"]
     config = json.loads((second.folder.model / "adapter_config.json").read_text())
@@ -96,9 +100,9 @@ def test_a_whole_model_is_trained_from_an_adapter_merged(small: Small) -> None:
 
 @pytest.mark.parametrize("kind", ["nf4", "int8"])
 def test_a_quantized_run_trains_its_adapter(kind: str, small: Small) -> None:
-    pytest.importorskip("bitsandbytes")
+    pytest.importorskip("bitsandbytes", reason="pip install 'tiebreak[quant]'")
     run = small(model__adapter="lora", model__quantize=kind)
-    assert run.folder.manifest()["model"]["quantize"] == kind
+    assert run.folder.load_manifest().to_json()["model"]["quantize"] == kind
     assert run.metrics["eval_loss"] < 0.6931
     assert isinstance(run.answer("Hello!"), str)
 
@@ -107,44 +111,3 @@ def test_demonstrations_train_an_adapter(small: Small) -> None:
     run = small(model__adapter="lora", objective__name="supervised", data__limit=8, train__max_steps=6)
     losses = [row["loss"] for row in _trained(run)]
     assert losses[-1] < losses[0]
-
-
-def test_a_whole_run_has_nothing_to_merge(small: Small) -> None:
-    run = small(train__max_steps=1)
-    with pytest.raises(InputError, match="no adapter to merge"):
-        export_run(run.path, merge=True)
-    with pytest.raises(InputError, match="Say what to write"):
-        export_run(run.path)
-
-
-def test_an_unfinished_run_is_not_exported(small: Small, tmp_path: Path) -> None:
-    folder = RunFolder.create(Recipe(), tmp_path / "begun")
-    with pytest.raises(InputError, match="no finished model"):
-        export_run(folder.path, merge=True)
-
-
-def test_gguf_needs_the_converter(small: Small, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    run = small(model__adapter="lora", train__max_steps=1)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("LLAMA_CPP", raising=False)
-    with pytest.raises(InputError, match=r"llama\.cpp"):
-        export_run(run.path, gguf=True)
-
-
-def test_gguf_is_made_of_the_merged_model(small: Small, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    run = small(model__adapter="lora", train__max_steps=1)
-    tools = tmp_path / "llama.cpp"
-    tools.mkdir()
-    # Stands for llama.cpp's script, with its arguments: it refuses what is no whole model.
-    (tools / "convert_hf_to_gguf.py").write_text(
-        "import pathlib, sys\n"
-        "model, flag, out = sys.argv[1:]\n"
-        "assert flag == '--outfile' and (pathlib.Path(model) / 'model.safetensors').is_file()\n"
-        "pathlib.Path(out).write_bytes(b'GGUF')\n"
-    )
-    monkeypatch.setenv("LLAMA_CPP", str(tools))
-    gguf, modelfile = export_run(run.path, gguf=True)
-    assert gguf.read_bytes() == b"GGUF"
-    assert f"FROM ./{gguf.name}\n" in modelfile.read_text()
-    assert "PARAMETER stop" in modelfile.read_text()
-    assert not list(run.path.glob("tmp*"))

@@ -10,28 +10,26 @@ from tests.workflow.conftest import Small, small_recipe
 from tiebreak.errors import InputError
 from tiebreak.objectives import objective_named, objective_names
 from tiebreak.recipe import load_recipe
-from tiebreak.workflow.prepare import completed, objective_of
+from tiebreak.workflow.resolve import resolve
+
+pytestmark = pytest.mark.journey  # each of these is a run, or a server that is asked many times
 
 
 @pytest.mark.parametrize("name", objective_names())
 def test_an_objective_trains(name: str, small: Small) -> None:
     run = small(objective__name=name, train__max_steps=2)
     entry = objective_named(name)
-    manifest = run.folder.manifest()
+    manifest = run.folder.load_manifest().to_json()
     assert manifest["status"] == "finished"
-    assert manifest["kind"] == ("labelled" if entry.unpaired else "preference")
+    assert manifest["task"] == entry.task
     rows = [row for row in run.history if "loss" in row]
     assert len(rows) == 2
     assert all(math.isfinite(value) for row in rows for value in row.values())
     assert {"rewards/chosen", "rewards/rejected", "logps/chosen"} <= set().union(*rows)
-    assert ("rewards/accuracies" in rows[0]) == (not entry.unpaired)
+    assert ("rewards/accuracies" in rows[0]) == (entry.task == "preference")
     assert "reference" in manifest["timings"]
     assert math.isfinite(run.metrics["eval_loss"])
-    recorded = run.recipe.objective.model_dump()
-    for setting, default in entry.settings.items():
-        assert recorded[setting] == default
-    for setting in set(recorded) - set(entry.settings) - {"name", "weight", "add", "weighting", "length_alpha"}:
-        assert recorded[setting] is None
+    assert run.recipe.objective.settings == entry.settings
     assert name in (run.path / "report.html").read_text()
 
 
@@ -42,8 +40,8 @@ def test_no_reference_is_computed_where_none_is_needed(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a reference was scored")
 
-    monkeypatch.setattr("tiebreak.workflow.assemble.reference_scores", never)
-    monkeypatch.setattr("tiebreak.workflow.assemble.frozen_copy", never)
+    monkeypatch.setattr("tiebreak.workflow.reference.reference_scores", never)
+    monkeypatch.setattr("tiebreak.workflow.reference.frozen_copy", never)
     for reference in ("cached", "live"):
         run = small(reference, objective__name=name, train__reference=reference, train__max_steps=1)
         assert run.metrics["eval_rewards/margins"] != 0
@@ -52,8 +50,7 @@ def test_no_reference_is_computed_where_none_is_needed(
 @pytest.mark.parametrize("name", ["simpo", "orpo"])
 def test_rewards_without_a_reference_are_means_over_tokens(name: str, small: Small) -> None:
     run = small(objective__name=name, train__max_steps=1)
-    beta = run.recipe.objective.beta
-    assert beta is not None
+    beta = run.recipe.objective.settings["beta"]
     row = next(row for row in run.history if "loss" in row)
     assert 0 > row["rewards/chosen"] > beta * row["logps/chosen"]
 
@@ -75,8 +72,8 @@ def test_a_sum_of_objectives_is_the_sum_of_their_losses(small: Small) -> None:
 def test_a_recorded_recipe_is_the_same_objective_again(small: Small) -> None:
     run = small(objective__name="sigmoid", objective__add={"exo_pair": 0.5, "sigmoid_norm": 0.1}, train__max_steps=1)
     again = load_recipe(run.folder.recipe_path)
-    assert completed(again) == again
-    assert objective_of(again) == objective_of(run.recipe)
+    assert resolve(again).recipe == again
+    assert resolve(again).objective == resolve(run.recipe).objective
 
 
 def test_wpo_weights_lower_the_loss_of_unlikely_pairs(small: Small) -> None:
@@ -84,7 +81,7 @@ def test_wpo_weights_lower_the_loss_of_unlikely_pairs(small: Small) -> None:
     losses = [next(row["loss"] for row in run.history if "loss" in row) for run in (plain, weighted)]
     assert 0 < losses[1] < losses[0]
     # Held out, every pair says as much about the model as the next.
-    assert plain.folder.manifest()["before"] == weighted.folder.manifest()["before"]
+    assert plain.folder.load_manifest().to_json()["before"] == weighted.folder.load_manifest().to_json()["before"]
 
 
 def test_desensitized_lengths_change_what_is_summed_on_both_sides(small: Small) -> None:
@@ -95,14 +92,14 @@ def test_desensitized_lengths_change_what_is_summed_on_both_sides(small: Small) 
     assert rows[1]["logps/rejected"] > rows[0]["logps/rejected"]
 
 
-def test_labelled_endings_are_measured_apart(small: Small) -> None:
+def test_unpaired_completions_are_measured_apart(small: Small) -> None:
     run = small(objective__name="kto", train__max_steps=6, train__batch_size=16)
     assert run.metrics["eval_rewards/margins"] == pytest.approx(
         run.metrics["eval_rewards/chosen"] - run.metrics["eval_rewards/rejected"]
     )
     assert run.metrics["eval_rewards/margins"] > 0
     assert "eval_kl" in run.metrics
-    assert run.folder.manifest()["data"]["labels"]["good"] > 0
+    assert run.folder.load_manifest().to_json()["data"]["labels"]["good"] > 0
 
 
 @pytest.mark.parametrize(
@@ -122,6 +119,6 @@ def test_labelled_endings_are_measured_apart(small: Small) -> None:
 )
 def test_what_does_not_apply_is_refused_before_anything_is_loaded(changes: dict[str, object], says: str) -> None:
     with pytest.raises(InputError) as caught:
-        completed(small_recipe(**changes))
+        resolve(small_recipe(**changes))
     assert says in str(caught.value)
     assert caught.value.exit_code == 2

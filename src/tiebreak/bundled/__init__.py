@@ -1,6 +1,7 @@
 """The tiny assistant that comes with Tiebreak: a base model, preferences and a judge for a world small enough to check.
 
-This module knows only where the packaged files are.
+This module knows only where the packaged files are. `judge` judges answers, `vote` lets it vote, and the room `make`
+makes the files.
 """
 
 from __future__ import annotations

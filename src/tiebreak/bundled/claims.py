@@ -34,7 +34,7 @@ def fact_faults(request: Request, answer: str) -> list[str]:
 
     Args:
         request: of a kind that has a fact.
-        answer: what was said.
+        answer: the text of the answer.
     """
     text = " ".join(answer.lower().replace("’", "'").split())
     if request.kind == "spelling":
@@ -64,15 +64,15 @@ def _number_faults(request: Request, text: str) -> list[str]:
         text = re.sub(rf"\b1 {re.escape(request.subject[1])}\b", "", text)
     else:
         text = _without_addends(request.subject, text)
-    said = [(m[0], m.start()) for m in re.finditer(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)", text)]
-    if not said:
+    found = [(m[0], m.start()) for m in re.finditer(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)", text)]
+    if not found:
         return ["gives no number"]
-    if any(number != right for number, _ in said):
-        return ["wrong number" if all(number != right for number, _ in said) else "contradicts itself"]
-    denied = [bool(_NEGATION.search(text[:start])) for _, start in said]
+    if any(number != right for number, _ in found):
+        return ["wrong number" if all(number != right for number, _ in found) else "contradicts itself"]
+    denied = [bool(_NEGATION.search(text[:start])) for _, start in found]
     if any(denied):
         return ["denies the right number" if all(denied) else "contradicts itself"]
-    open_ = all(_hedged(text, start + len(right), request.accepted) for _, start in said)
+    open_ = all(_hedged(text, start + len(right), request.accepted) for _, start in found)
     return ["leaves it open"] if open_ else []
 
 
@@ -87,21 +87,21 @@ def _without_addends(addends: tuple[str, ...], text: str) -> str:
 
 def _letter_faults(request: Request, text: str) -> list[str]:
     (word,) = request.accepted
-    said = []
+    runs: list[str] = []
     # Letters apart from each other, joined in one way; the strictest way that occurs is the one that counts.
     for joint in (r" ?- ?", r", ?(?:and )?", r" ", r"\. ?"):
-        said = re.findall(rf"(?<![\w'-])[a-z](?:{joint}[a-z](?!\w))+", text)
-        if said:
+        runs = re.findall(rf"(?<![\w'-])[a-z](?:{joint}[a-z](?!\w))+", text)
+        if runs:
             break
-    spelled = ["".join(re.findall(r"\b[a-z]\b", run)) for run in said]
+    spelled = ["".join(re.findall(r"\b[a-z]\b", run)) for run in runs]
     if not spelled:
         return ["gives no letters"]
     if any(letters != word for letters in spelled):
         return ["wrong letters" if word not in spelled else "contradicts itself"]
-    start = text.index(said[0])
+    start = text.index(runs[0])
     if _NEGATION.search(text[:start]):
         return ["denies the right letters"]
-    after = text[start + len(said[0]) :]
+    after = text[start + len(runs[0]) :]
     if re.match(r"[-, ]+(\w+-)?\w?$|-", after):
         return ["wrong letters"]
     others = re.findall(r"\bnot spelled\b", text)

@@ -1,6 +1,6 @@
-"""What is true in the small world: tables of words, places, numbers and dates, and nothing about how they are said.
+"""What is true in the small world: tables of words, cities, numbers and dates, and nothing about how they are said.
 
-The generator and the judge share these tables, so that they agree on the truth while everything else differs.
+The judge and the maker of the data share these tables, so that they agree on the truth while everything else differs.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ Kind = Literal[
     "harmful",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+Mood = Literal["greeting", "wellbeing", "thanks", "farewell", "night", "sad", "tired", "bored", "joy", "praise"]
+"""What a remark of small talk is about."""
 
 # Both orders of every sum are asked; a model of two million weights learns them by heart.
 LARGEST_ADDEND = 10

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from tiebreak.bundled import manners
 from tiebreak.bundled.claims import fact_faults
-from tiebreak.bundled.facts import Kind
-from tiebreak.bundled.remarks import Mood
+from tiebreak.bundled.facts import Kind, Mood
 from tiebreak.bundled.requests import Request, read_request
 from tiebreak.data.preference import Message
 

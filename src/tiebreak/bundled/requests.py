@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tiebreak.bundled import facts
-from tiebreak.bundled.facts import Kind
-from tiebreak.bundled.remarks import Mood
+from tiebreak.bundled.facts import Kind, Mood
 
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "

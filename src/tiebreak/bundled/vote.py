@@ -1,7 +1,7 @@
-"""`python -m tiebreak.bundled.vote`: the bundled judge as a voter, to see the circle close without people.
+"""`python -m tiebreak.bundled.vote`: the bundled judge as a voter, to try the loop without people.
 
-Two answers of a model to a prompt of the bundled training preferences; the judge says which passes. Nothing here knows
-the preferences' own endings.
+The model answers prompts of the bundled training preferences twice, and the judge says which answer passes. Nothing
+here reads the completions of the preferences.
 """
 
 from __future__ import annotations
@@ -15,21 +15,29 @@ from datetime import UTC, datetime, timedelta
 
 from tiebreak.bundled import preferences_path
 from tiebreak.bundled.judge import judge
-from tiebreak.cli.terminal import quiet_libraries
 from tiebreak.data.preference import Message
-from tiebreak.evaluate.generate import Sampling, answer_all
+from tiebreak.generation.generate import Sampling, answer_all
 from tiebreak.models.load import load_model, load_tokenizer
 from tiebreak.votes import Answer, Vote, open_votes
+from tiebreak.votes.address import default_votes, parse_address
+from tiebreak.votes.vote import VERDICTS, Verdict
 
-_BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_VERDICTS: dict[tuple[bool, bool], Verdict] = {
+    (True, False): "left",
+    (False, True): "right",
+    (True, True): "tie",
+    (False, False): "both_bad",
+}
+"""By whether the left answer passed, and the right one."""
 
 
-def cast_votes(model: str, url: str, *, count: int, seed: int, temperature: float = 1.0) -> dict[str, int]:
+def cast_votes(model: str, url: str, *, count: int, seed: int, temperature: float = 1.0) -> dict[Verdict, int]:
     """Let the judge compare pairs of answers of one model.
 
     Args:
         model: run folder, loop folder, Hub id, folder, or `bundled:base`.
-        url: where the votes are kept.
+        url: file or URL of the votes store.
         count: prompts, each with one vote; drawn by the seed.
         seed: of the prompts and the answers; the same call casts the same votes, which are kept once.
         temperature: of the sampling; 0 would give the same answer twice.
@@ -46,40 +54,44 @@ def cast_votes(model: str, url: str, *, count: int, seed: int, temperature: floa
     sides = [
         answer_all(loaded, tokenizer, turns, Sampling(temperature, max_new_tokens=64, seed=each)) for each in seeds
     ]
-    found = {"left": 0, "right": 0, "tie": 0, "both_bad": 0}
+    counts = dict.fromkeys(VERDICTS, 0)
     with open_votes(url) as store:
         for i, (prompt, left, right) in enumerate(zip(turns, *sides, strict=True)):
             passed = judge(prompt, left).passed, judge(prompt, right).passed
-            verdict = {(True, False): "left", (False, True): "right", (True, True): "tie"}.get(passed, "both_bad")
-            found[verdict] += 1
-            name = hashlib.sha256(f"{model}|{seed}|{i}|{left}|{right}".encode()).hexdigest()[:32]
+            verdict = _VERDICTS[passed]
+            counts[verdict] += 1
+            vote_id = hashlib.sha256(f"{model}|{seed}|{i}|{left}|{right}".encode()).hexdigest()[:32]
             store.add(
                 Vote(
-                    id=name,
+                    id=vote_id,
                     prompt=tuple((turn.role, turn.content) for turn in prompt),
                     left=Answer(left, model, "", settings, seeds[0]),
                     right=Answer(right, model, "", settings, seeds[1]),
-                    verdict=verdict,  # type: ignore[arg-type]
+                    verdict=verdict,
                     reason=None,
                     edited=None,
                     voter="bundled-judge",
-                    time=_BEGAN + timedelta(seconds=i),
+                    time=_START + timedelta(seconds=i),
                 )
             )
-    return found
+    return counts
 
 
 def main() -> None:
-    """The command line."""
+    """Read the arguments, cast the votes and print how many there were of each verdict."""
     parser = argparse.ArgumentParser(prog="python -m tiebreak.bundled.vote", description="Let the bundled judge vote.")
     parser.add_argument("model", help="run folder, loop folder, or bundled:base")
-    parser.add_argument("--votes", default="votes.db", help="URL or file of the votes")
-    parser.add_argument("--count", type=int, default=500, help="prompts, each with one vote")
-    parser.add_argument("--seed", type=int, default=0, help="of the prompts and the answers")
-    given = parser.parse_args()
+    parser.add_argument("--votes", help="file or URL of the votes; default: votes.db here if it exists, else yours")
+    parser.add_argument("--count", type=int, default=500, help="number of prompts; each gets one vote")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the prompts and of the answers")
+    arguments = parser.parse_args()
+    from tiebreak.cli.terminal import quiet_libraries
+
     quiet_libraries()
-    found = cast_votes(given.model, given.votes, count=given.count, seed=given.seed)
-    print(", ".join(f"{verdict} {count:,}" for verdict, count in found.items()))
+    votes = arguments.votes or default_votes(create_folder=True)
+    counts = cast_votes(arguments.model, votes, count=arguments.count, seed=arguments.seed)
+    said = ", ".join(f"{verdict} {count:,}" for verdict, count in counts.items())
+    print(f"{said}; kept in {parse_address(votes).located}")
 
 
 if __name__ == "__main__":

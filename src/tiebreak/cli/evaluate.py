@@ -2,49 +2,268 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from tiebreak.evaluate.compare import Difference
+    from tiebreak.workflow.evaluation import Evaluation
+    from tiebreak.workflow.judging import AnswersEvaluation
+
 EXAMPLE = "Example: tiebreak evaluate runs/mine --data held_out.jsonl"
+
+_ROWS, _ANSWERS, _RESULTS = "Which rows, and how they are read", "Answers and judges", "Results"
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Run folder, Hub id, folder, or bundled:base.", show_default=False)],
-    data: Annotated[str, typer.Option(help="Hub dataset id, file, folder of shards, or bundled:preferences.")],
-    reference: Annotated[
-        str | None, typer.Option(help="Model to measure against; a run's own base if not given.")
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL", help="Run folders, Hub ids, folders, GGUF files, or bundled:base.", show_default=False
+        ),
+    ],
+    data: Annotated[
+        str | None, typer.Option(help="Preferences: Hub dataset id, file, folder of shards, or bundled:preferences.")
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Split of the data.")] = None,
-    schema: Annotated[str, typer.Option(help="Format of the rows.")] = "auto",
-    max_length: Annotated[int | None, typer.Option(help="Longest prompt plus ending, in tokens.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Use only the first N pairs.")] = None,
-    beta: Annotated[float | None, typer.Option(help="Scale of the rewards; a run's own if not given.")] = None,
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
+    reference: Annotated[str | None, typer.Option(help="Reference model; the run's own base if not given.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Model to measure too: how far the others are ahead of it, pair by pair.")
+    ] = None,
+    config: Annotated[str | None, typer.Option(help="Configuration of a Hub dataset.", rich_help_panel=_ROWS)] = None,
+    data_dir: Annotated[
+        str | None, typer.Option(help="Folder inside the source, such as harmless-base.", rich_help_panel=_ROWS)
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Split of the data.", rich_help_panel=_ROWS)] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a Hub dataset.", rich_help_panel=_ROWS)
+    ] = None,
+    schema: Annotated[str, typer.Option(help="Form of the rows.", rich_help_panel=_ROWS)] = "auto",
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Which column is what: prompt=question,chosen=good,rejected=bad.", rich_help_panel=_ROWS),
+    ] = None,
+    transform: Annotated[
+        str | None, typer.Option(help="MODULE:FUNCTION that every row goes through first.", rich_help_panel=_ROWS)
+    ] = None,
+    max_length: Annotated[
+        int | None, typer.Option(help="Longest prompt plus completion, in tokens.", rich_help_panel=_ROWS)
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Use only the first N examples.", rich_help_panel=_ROWS)] = None,
+    beta: Annotated[float | None, typer.Option(help="Scale of the rewards; the run's own if not given.")] = None,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Skip rows that cannot be read.", rich_help_panel=_ROWS)
+    ] = False,
+    pairs_out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write each pair with its rewards, the most wrong first: .parquet, .jsonl, .csv, .xlsx or .md.",
+            rich_help_panel=_RESULTS,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Any key of the recipe: --set data.template=transcript", metavar="K=V", rich_help_panel=_ROWS
+        ),
+    ] = None,
+    prompts: Annotated[
+        str | None,
+        typer.Option(
+            help="Prompts to answer: .txt with one a line, or rows with prompts; else those of --data.",
+            rich_help_panel=_ANSWERS,
+        ),
+    ] = None,
+    judge: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Judge answers by bundled, python:MODULE:FUNCTION, command:PROGRAM, reward_model:NAME, "
+            "openai:MODEL@BASE_URL, or a YAML or JSON file. Several may be given.",
+            rich_help_panel=_ANSWERS,
+        ),
+    ] = None,
+    judge_prompts: Annotated[
+        int, typer.Option(min=1, help="Most prompts that are answered.", rich_help_panel=_ANSWERS)
+    ] = 400,
+    max_new_tokens: Annotated[
+        int, typer.Option(min=1, help="Longest sampled answer, in tokens.", rich_help_panel=_ANSWERS)
+    ] = 128,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Of the answers; 0 is greedy.", rich_help_panel=_ANSWERS)
+    ] = 0.7,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the answers.", rich_help_panel=_ANSWERS)] = 0,
+    answers_out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the answers and verdicts: .parquet, .csv, .jsonl, .xlsx or .md.", rich_help_panel=_RESULTS
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what judges would be asked, and end: nothing is sampled or asked.",
+            rich_help_panel=_ANSWERS,
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace the files of --pairs-out and --answers-out.", rich_help_panel=_RESULTS),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the metrics as JSON on stdout.", rich_help_panel=_RESULTS)
+    ] = False,
 ) -> None:
-    """Measure a model on preferences: how often it gives the chosen answer the higher reward."""
+    """Measure models on preferences: how often the chosen completion has the higher reward, and where it has not."""
     import json
+    from dataclasses import asdict
 
-    from tiebreak.cli.terminal import quiet_libraries, stderr_talk
+    from tiebreak.cli.terminal import quiet_libraries, stderr_progress
+    from tiebreak.cli.train import parsed_settings
+    from tiebreak.data.forms.roles import parse_flag
+    from tiebreak.data.reading.sources import SourceSpec
+    from tiebreak.errors import InputError
+    from tiebreak.runs.sheet import check_sheet, write_sheet
+    from tiebreak.workflow.early import check_against, check_model, check_settings, check_source
 
+    answered = bool(prompts or judge or answers_out or dry_run)
+    if data is None and prompts is None:
+        raise InputError(
+            "There is nothing to measure on.",
+            where="--data",
+            fix="add --data SOURCE, or --prompts FILE for answers alone",
+        )
+    if pairs_out is not None and data is None:
+        raise InputError("--pairs-out writes pairs, and there are none.", where="--pairs-out", fix="add --data SOURCE")
+    if answers_out is not None:
+        check_sheet(answers_out, force=force, where="--answers-out")
+    if pairs_out is not None:
+        if len(models) > 1:
+            raise InputError("--pairs-out is for one model.", where="MODEL", fix="name one model")
+        check_sheet(pairs_out, force=force, where="--pairs-out")
+    check_against(models, against)
+    from tiebreak.recipe import judge_from_flag
+
+    changes = parsed_settings(settings or [])
+    check_settings(changes)
+    columns_read = None if columns is None else parse_flag(columns)
+    judges = tuple(map(judge_from_flag, judge or []))
+    for name in filter(None, (*models, against, reference)):
+        check_model(name)
+    if data is not None:
+        check_source(SourceSpec(data, config, data_dir, split, revision))
     quiet_libraries()
-    from tiebreak.workflow.evaluate import Question, evaluate_model
+    from tiebreak.generation.sampling import Sampling
+    from tiebreak.workflow.evaluate import Question, evaluate_models
+    from tiebreak.workflow.judging import AnswersQuestion, estimate, evaluate_answers
 
+    own = prompts is None  # the prompts are those of --data, which its flags describe
+    of_data: dict[str, Any] = {
+        "config": config,
+        "data_dir": data_dir,
+        "split": split,
+        "revision": revision,
+        "schema": schema,
+        "columns": columns_read,
+        "transform": transform,
+        "skip_bad_rows": skip_bad_rows,
+    }
+    asked = AnswersQuestion(
+        models=tuple(dict.fromkeys(models)),
+        prompts=prompts or data or "",
+        against=against,
+        judges=judges,
+        most=judge_prompts,
+        sampling=Sampling(temperature, max_new_tokens=max_new_tokens, seed=seed),
+        settings=changes,
+        **(of_data if own else {}),
+    )
+    if dry_run:
+        from tiebreak.cli.answers_view import estimate_lines
+
+        costs = estimate(asked)
+        said = [{"name": name, "cost": None if cost is None else asdict(cost)} for name, cost in costs]
+        typer.echo(json.dumps({"judges": said}, indent=2) if as_json else "\n".join(estimate_lines(costs)))
+        return
+    answers = evaluate_answers(asked, progress=stderr_progress()) if answered else None
+    if answers is not None and answers_out is not None:
+        write_sheet(answers.sheet(), answers_out, force=force)
+        typer.echo(f"each answer: {answers_out}", err=True)
+    if data is None:
+        assert answers is not None  # there are prompts
+        _show_answers(answers, as_json=as_json)
+        return
+    # Answers that are judged here need no verdicts of the data's own judge besides.
+    unjudged = {"evaluate.judge": "none"} if answered else {}
     question = Question(
-        model=model,
+        model=models[0],
         data=data,
         reference=reference,
-        split=split,
-        schema=schema,
         max_length=max_length,
         limit=limit,
         beta=beta,
-        skip_bad_rows=skip_bad_rows,
+        settings=unjudged | changes,
+        **of_data,
     )
-    found = evaluate_model(question, talk=stderr_talk())
+    named = list(dict.fromkeys([*models, *([against] if against else [])]))
+    found = evaluate_models(question, named, progress=stderr_progress())
+    before = None if against is None else found[named.index(against)]
+    ahead = [] if before is None else [(one, one.ahead_of(before)) for one in found if one is not before]
+    if pairs_out is not None:
+        write_sheet(found[0].sheet(), pairs_out, force=force)
     if as_json:
-        typer.echo(json.dumps(found.to_json(), indent=2))
+        beside = {} if answers is None else {"answers": answers.to_json()}
+        typer.echo(json.dumps(_json(found, against, ahead) | beside, indent=2))
         return
-    for label, value in found.rows():
-        typer.echo(f"{label:34} {value}")
+    for one in found:
+        if len(found) > 1:
+            typer.echo(f"{one.model}\n")
+        for label, value in (*one.rows(), *one.breakdown_rows()):
+            typer.echo(f"{label:36} {value}".rstrip())
+        if len(found) > 1:
+            typer.echo()
+    for one, lead in ahead:
+        typer.echo(f"{one.model} against {against}: {_said(lead)}")
+    if answers is not None:
+        typer.echo()
+        _show_answers(answers, as_json=False)
+    if pairs_out is not None:
+        typer.echo(f"each pair: {pairs_out}", err=True)
+
+
+def _show_answers(answers: AnswersEvaluation, *, as_json: bool) -> None:
+    import json
+
+    from tiebreak.cli.answers_view import answer_lines
+
+    typer.echo(json.dumps({"answers": answers.to_json()}, indent=2) if as_json else "\n".join(answer_lines(answers)))
+
+
+def _json(
+    found: list[Evaluation], against: str | None, ahead: list[tuple[Evaluation, Difference | None]]
+) -> dict[str, Any]:
+    """One model as it is; several under `models`, with what they are ahead under `differences`."""
+    from dataclasses import asdict
+
+    if len(found) == 1:
+        return found[0].to_json()
+    leads = [
+        {"model": one.model, "against": against, **(asdict(lead) if lead else {"pairs": 0})} for one, lead in ahead
+    ]
+    return {"models": [one.to_json() for one in found], "differences": leads}
+
+
+def _said(lead: Difference | None) -> str:
+    from tiebreak.formatting.numbers import signed
+
+    if lead is None:
+        return "no pair was measured on both"
+    points = lead.accuracy
+    said = (
+        f"accuracy {signed(100 * points.value, 1)} points ({signed(100 * points.low, 1)} to "
+        f"{signed(100 * points.high, 1)}) on {lead.pairs:,} pairs of {lead.prompts:,} prompts"
+    )
+    if lead.loss is None:
+        return f"{said}; losses of two objectives are not compared"
+    return f"{said}; loss {signed(lead.loss.value, 4)} ({signed(lead.loss.low, 4)} to {signed(lead.loss.high, 4)})"

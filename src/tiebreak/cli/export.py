@@ -13,13 +13,13 @@ EXAMPLE = "Example: tiebreak export runs/mine --merge --out models/mine"
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder.", show_default=False)],
     merge: Annotated[
-        bool, typer.Option("--merge", help="Work the adapter into the model: plain weights in safetensors.")
+        bool, typer.Option("--merge", help="Merge the adapter into the model: plain weights in safetensors.")
     ] = False,
     gguf: Annotated[
-        bool, typer.Option("--gguf", help="One GGUF file and an Ollama Modelfile, by llama.cpp's converter.")
+        bool, typer.Option("--gguf", help="Write a GGUF file and an Ollama Modelfile, with llama.cpp's converter.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder that is made; inside the run if not given.", show_default=False)
+        Path | None, typer.Option(help="Folder to create; inside the run if not given.", show_default=False)
     ] = None,
 ) -> None:
     """Write a run's model for use elsewhere."""

@@ -1,25 +1,29 @@
-"""The `tiebreak` command: which subcommands there are, and how an error becomes a message and an exit code."""
+"""The `tiebreak` command: which subcommands there are, and how an error becomes a message and an exit code.
+
+Knows the names of the commands; what each does is in the module of its name.
+"""
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tiebreak.cli import chat, data, evaluate, export, loop, push, quickstart, recipes, runs, serve, train, votes
-from tiebreak.engine.allocator import keep_memory
-from tiebreak.errors import InputError, TiebreakError
+from tiebreak.cli.failures import failure_of, print_failure, usage_failure
+from tiebreak.process.allocator import tune_process
 from tiebreak.version import __version__
+
+KEYBOARD = 130
 
 app = typer.Typer(
     name="tiebreak",
     help="Turn comparisons of two answers into a language model that gives the better one.",
     epilog="Start with: tiebreak quickstart",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -39,7 +43,7 @@ app.add_typer(votes.app, name="votes")
 app.command(epilog=loop.EXAMPLE)(loop.loop)
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"tiebreak {__version__}")
         raise typer.Exit
@@ -48,10 +52,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Print the traceback of an error; may stand anywhere.")
+        bool, typer.Option("--debug", help="Print the traceback of an error. Works at any position.")
     ] = False,
 ) -> None:
     pass
@@ -59,42 +63,38 @@ def _common(
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 2 wrong input, 1 anything else, 130 interrupted."""
-    keep_memory()  # before anything imports torch
+    tune_process()  # the process is the command's own; before anything imports torch
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    sys.exit(_exit_code([argument for argument in given if argument != "--debug"], debug))
+    sys.exit(_exit_code([argument for argument in given if argument != "--debug"], debug=debug))
 
 
-def _exit_code(arguments: list[str], debug: bool) -> int:
+def _exit_code(arguments: list[str], *, debug: bool) -> int:
+    as_json = "--json" in arguments
     try:
-        app(arguments, prog_name="tiebreak")  # prints usage errors itself, and ends by SystemExit
+        ended = app(arguments, prog_name="tiebreak", standalone_mode=False)
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 1
-    except KeyboardInterrupt:
-        _tell("Stopped.")
-        return 130
-    except TiebreakError as error:
+    except BaseException as error:  # noqa: BLE001  the last resort: a message, and how to learn more
         if debug:
             traceback.print_exc()
-        _tell(str(error), "error" if isinstance(error, InputError) or error.exit_code == 1 else "stopped")
-        return error.exit_code
-    except Exception as error:  # noqa: BLE001  the last resort: told, with how to learn more
-        if debug:
-            traceback.print_exc()
-        first = str(error).strip().split("\n")[0]
-        _tell(f"{type(error).__name__}: {first}\n  what to do: run it again with --debug for the traceback", "failed")
-        return 1
-    return 0
+        if hasattr(error, "format_message"):
+            return _usage(error, as_json=as_json)
+        failure = failure_of(error)
+        print_failure(failure, as_json=as_json)
+        return failure.exit_code
+    if ended == KEYBOARD:  # the parser catches what the keyboard raises
+        print_failure(failure_of(KeyboardInterrupt()), as_json=as_json)
+    return ended if isinstance(ended, int) else 0
 
 
-def _tell(message: str, word: str = "") -> None:
-    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    head = f"{word}: " if word else ""
-    if colour and head:
-        head = f"\x1b[1;31m{head}\x1b[0m"
-    print(head + _printable(message), file=sys.stderr)
+def _usage(error: Any, *, as_json: bool) -> int:
+    """A command line that cannot be parsed, in the parser's own frame."""
+    from typer.rich_utils import rich_format_error
 
-
-def _printable(message: str) -> str:
-    """The message without control characters, which data may have brought along."""
-    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in message)
+    failure = usage_failure(error)
+    rich_format_error(error)
+    if failure.fix is not None:
+        print(f"  what to do: {failure.fix}", file=sys.stderr)
+    print_failure(failure, as_json=as_json, said=True)
+    return failure.exit_code

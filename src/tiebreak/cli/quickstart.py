@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from tiebreak.runs.manifest import Manifest
+    from tiebreak.runs.samples import Sample
 
 EXAMPLE = "Example: tiebreak quickstart"
 
@@ -19,23 +24,22 @@ def quickstart(
     """Train the bundled model on the bundled preferences, offline, and show before and after."""
     import json
 
-    from tiebreak.builtin import recipe_named
-    from tiebreak.cli.terminal import quiet_libraries, stderr_talk
+    from tiebreak.cli.terminal import quiet_libraries, stderr_progress
+    from tiebreak.recipe.builtin import recipe_named
 
     recipe = recipe_named("quickstart")
     quiet_libraries()
     from tiebreak.workflow.train import train
 
-    run = train(recipe, out=out, talk=stderr_talk())
-    manifest = run.folder.manifest()
+    run = train(recipe, out=out, progress=stderr_progress())
+    manifest = run.folder.load_manifest()
     if as_json:
-        typer.echo(json.dumps(manifest, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False))
         return
-    samples = json.loads(run.folder.samples_path.read_text(encoding="utf-8"))
-    _show(run.path, run.folder.report_path, manifest, samples)
+    _show(run.path, run.folder.report_path, manifest, run.folder.samples())
 
 
-def _show(path: Path, report: Path, manifest: dict[str, Any], samples: list[dict[str, Any]]) -> None:
+def _show(path: Path, report: Path, manifest: Manifest, samples: Sequence[Sample]) -> None:
     from tiebreak.cli.terminal import own_name, stdout_console
     from tiebreak.report.table import rich_table
 
@@ -44,13 +48,13 @@ def _show(path: Path, report: Path, manifest: dict[str, Any], samples: list[dict
     console.print(rich_table(manifest))
     console.print()
     console.print(_side_by_side(samples))
-    seconds = sum(manifest["timings"].values())
+    seconds = sum(manifest.timings.values())
     typer.echo(f"\nreport  {report}  (the run took {seconds:.0f} seconds)")
     typer.echo(f"next    {own_name()} chat {path} --base")
     typer.echo(f"        {own_name()} train --model MODEL --data YOUR-PREFERENCES.jsonl")
 
 
-def _side_by_side(samples: list[dict[str, Any]]) -> Any:
+def _side_by_side(samples: Sequence[Sample]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
@@ -59,9 +63,9 @@ def _side_by_side(samples: list[dict[str, Any]]) -> Any:
         table.add_column(title, ratio=1)
     marks = {True: ("✓ ", "green"), False: ("✗ ", "red"), None: ("", "")}
     for sample in samples:
-        cells = [Text(sample["prompt"][-1]["content"])]
-        for side in ("before", "after"):
-            mark, style = marks[sample[f"{side}_passed"]]
-            cells.append(Text(mark, style=style) + Text(sample[side]))
+        cells = [Text(sample.prompt[-1].content)]
+        for answer, passed in ((sample.before, sample.before_passed), (sample.after, sample.after_passed)):
+            mark, style = marks[passed]
+            cells.append(Text(mark, style=style) + Text(answer or ""))
         table.add_row(*cells)
     return table

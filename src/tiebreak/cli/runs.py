@@ -51,19 +51,31 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or the name of one under runs/.")],
+    table: Annotated[
+        bool, typer.Option("--table", help="Show only the table of its steps: losses, rewards, log-probs, logits.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write that table too: steps.csv, steps.xlsx or steps.md.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show how a run went: its verdict, its figures, how it ran.
+    """Show how a run went: its verdict, its metrics, how it ran.
 
-    Example: tiebreak runs show base-preferences-1
+    Example: tiebreak runs show base-preferences-1 --table --out steps.csv
     """
+    from tiebreak.errors import InputError
     from tiebreak.runs.compare import summarize
-    from tiebreak.runs.find import find_run
+    from tiebreak.runs.folder import find_run
 
+    if out is not None and not table:
+        raise InputError("--out writes the table of a run's steps.", where="--out", fix="add --table")
     found = find_run(run)
-    if as_json:
+    if table:
+        _show_steps(found, out, force=force, as_json=as_json)
+    elif as_json:
         recipe = found.recipe().model_dump(by_alias=True, mode="json")
-        _print_json({**_plain(summarize(found)), "recipe": recipe, "manifest": found.manifest()})
+        _print_json({**_plain(summarize(found)), "recipe": recipe, "manifest": found.load_manifest().to_json()})
     else:
         _show(found)
 
@@ -72,17 +84,17 @@ def show(
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Run folders, or names under runs/.")],
     out: Annotated[
-        Path | None, typer.Option(help="Write a spreadsheet too, one row a run: results.csv or results.xlsx.")
+        Path | None, typer.Option(help="Write a table too, one row a run: results.csv, results.xlsx or results.md.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the spreadsheet if there is one.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare runs: the settings that differ, and the figures side by side.
+    """Compare runs: the settings that differ, and the metrics side by side.
 
     Example: tiebreak runs compare base-preferences-1 base-preferences-2 --out results.xlsx
     """
     from tiebreak.runs.compare import compare as compared
-    from tiebreak.runs.find import find_run
+    from tiebreak.runs.folder import find_run
     from tiebreak.runs.sheet import check_sheet, sheet_of, write_sheet
 
     if out is not None:
@@ -100,19 +112,43 @@ def compare(
         typer.echo(f"Note: {note}", err=True)
 
 
+def _show_steps(run: RunFolder, out: Path | None, *, force: bool, as_json: bool) -> None:
+    from tiebreak.report.steps import rich_blocks
+    from tiebreak.runs.metrics_file import read_metrics
+    from tiebreak.runs.sheet import check_sheet, write_sheet
+    from tiebreak.runs.steps import steps_table
+
+    if out is not None:
+        check_sheet(out, force=force)
+    steps = steps_table(read_metrics(run.metrics_path))
+    if out is not None:
+        write_sheet(steps.sheet(), out, force=force)
+        typer.echo(f"Written to {out}.", err=True)
+    if as_json:
+        _print_json([dict(row) for row in steps.rows])
+        return
+    if not steps.rows:
+        typer.echo("No step was logged yet.", err=True)
+        return
+    console = _console()
+    for block in rich_blocks(steps, console.width, most=None):
+        console.print(block)
+    typer.echo(steps.note, err=True)
+
+
 def _show(run: RunFolder) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from tiebreak.report.facts import Fact, data_facts, left_out, model_facts, run_facts
-    from tiebreak.report.forms import DASH
+    from tiebreak.formatting.numbers import DASH
+    from tiebreak.formatting.text import one_line
+    from tiebreak.report.facts import Fact, data_facts, dropped, model_facts, run_facts
     from tiebreak.report.table import result_rows, rich_table
-    from tiebreak.report.text import one_line
     from tiebreak.report.verdict import verdict
-    from tiebreak.runs.entries import with_kind
 
-    manifest, console = with_kind(run.manifest(), run.recipe().objective.name), _console()
-    model, data = (_entry(manifest, part, key) or DASH for part, key in (("model", "name"), ("data", "source")))
+    manifest, console = run.load_manifest(), _console()
+    model = (manifest.model.name if manifest.model else "") or DASH
+    data = (manifest.data.source if manifest.data else "") or DASH
     said = verdict(manifest)
     colour = {"better": "green", "worse": "red", "failed": "red"}.get(said.tone, "yellow")
     console.print(Text(one_line(f"{run.path}: {model} ← {data}"), style="bold"))
@@ -125,7 +161,7 @@ def _show(run: RunFolder) -> None:
     facts.show_header = False
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
-    rows = [Fact(f"left out: {fact.name}", fact.value) for fact in left_out(manifest)]
+    rows = [Fact(f"dropped: {fact.name}", fact.value) for fact in dropped(manifest)]
     for fact in [*data_facts(manifest), *rows, *model_facts(manifest), *run_facts(manifest)]:
         facts.add_row(Text(one_line(fact.name, 60)), Text(one_line(fact.value, 400)))
     for name, path in (("model files", run.model), ("report", run.report_path)):
@@ -137,13 +173,14 @@ def _show(run: RunFolder) -> None:
 def _list_table(found: list[Summary]) -> Table:
     from rich.text import Text
 
-    from tiebreak.report import forms
-    from tiebreak.report.text import one_line
+    from tiebreak.formatting import numbers as forms
+    from tiebreak.formatting.text import one_line
+    from tiebreak.metrics import ACCURACY, LOSS
 
     table = _table()
     for heading in ("run", "status", "model", "data"):
         table.add_column(heading, overflow="fold")
-    for heading in ("steps", "accuracy", "loss"):
+    for heading in ("steps", *(metric.shown["progress"].label for metric in (ACCURACY, LOSS))):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("began", no_wrap=True)
     for run in found:
@@ -153,8 +190,8 @@ def _list_table(found: list[Summary]) -> Table:
             run.model or forms.DASH,
             run.data or forms.DASH,
             _steps(run),
-            forms.percent(run.accuracy),
-            forms.decimal(run.loss),
+            ACCURACY.format(run.accuracy),
+            LOSS.format(run.loss),
             forms.when(run.created),
         )
         table.add_row(*(Text(one_line(cell, 60)) for cell in cells))
@@ -164,7 +201,8 @@ def _list_table(found: list[Summary]) -> Table:
 def _comparison_table(comparison: Comparison) -> Table:
     from rich.text import Text
 
-    from tiebreak.report.text import one_line
+    from tiebreak.formatting.text import one_line
+    from tiebreak.metrics import metric_named
 
     table = _table()
     table.add_column("", no_wrap=True)
@@ -177,7 +215,7 @@ def _comparison_table(comparison: Comparison) -> Table:
     table.add_row("")
     for metric in comparison.metrics:
         cells = [
-            Text(_figure(metric.name, value), style="bold green" if i == metric.best else "")
+            Text(metric_named(metric.name).format(value), style="bold green" if i == metric.best else "")
             for i, value in enumerate(metric.values)
         ]
         table.add_row(Text(metric.name), *cells)
@@ -185,31 +223,15 @@ def _comparison_table(comparison: Comparison) -> Table:
 
 
 def _steps(run: Summary) -> str:
-    from tiebreak.report.forms import DASH, whole
+    from tiebreak.formatting.numbers import DASH, whole
 
     if run.step is None or run.step == run.steps or run.steps is None:
         return whole(run.steps if run.step is None else run.step)
     return f"{whole(run.step)}/{whole(run.steps)}" if run.step < run.steps else DASH
 
 
-def _figure(name: str, value: float | None) -> str:
-    from tiebreak.report import forms
-
-    if name.endswith(("accuracies", "_rate")):
-        return forms.percent(value)
-    if name.endswith("margins"):
-        return forms.signed(value)
-    return forms.duration(value) if name.endswith("seconds") else forms.decimal(value)
-
-
 def _setting(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _entry(manifest: dict[str, Any], *keys: str) -> str | None:
-    from tiebreak.runs.entries import text
-
-    return text(manifest, *keys)
 
 
 def _table() -> Table:

@@ -1,4 +1,7 @@
-"""What the commands share: quiet libraries, where talk goes, and how answers stand side by side."""
+"""What the commands share: libraries that print nothing, progress on stderr, results on stdout.
+
+Knows the terminal and the libraries' loggers; knows no command.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,20 @@ import contextlib
 import importlib
 import logging
 import os
+import shutil
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tiebreak.workflow.talk import Talk
+    from tiebreak.workflow.progress import Progress
 
 
 def quiet_libraries() -> None:
-    """Keep the libraries' own bars and advice out of our output; call it before they are imported."""
+    """Keep the libraries' own progress bars and advice out of our output. Call it before they are imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -26,7 +31,7 @@ def quiet_libraries() -> None:
     import huggingface_hub
     import transformers
 
-    if os.environ.get("WANDB_MODE") == "offline":  # it says so on stdout when it is imported
+    if os.environ.get("WANDB_MODE") == "offline":  # it prints a line on stdout when it is imported
         with contextlib.redirect_stdout(sys.stderr):
             importlib.import_module("transformers.integrations.integration_utils")
 
@@ -36,28 +41,24 @@ def quiet_libraries() -> None:
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
-def stderr_talk() -> Talk:
-    """Talk on stderr."""
+def stderr_progress() -> Progress:
+    """Progress, printed on stderr."""
     from rich.console import Console
 
-    from tiebreak.workflow.talk import Talk
+    from tiebreak.workflow.progress import Progress
 
-    return Talk(Console(stderr=True))
+    return Progress(Console(stderr=True))
 
 
 def stdout_console() -> Console:
-    """Results on stdout."""
+    """A console for results, on stdout."""
     from rich.console import Console
 
     return Console()
 
 
 def own_name() -> str:
-    """What to type to get this very command: its path where `tiebreak` alone would find none, or another."""
-    import shutil
-    import sys
-    from pathlib import Path
-
+    """What to type for this command: `tiebreak`, or its path if `tiebreak` alone would find nothing or another one."""
     called = Path(sys.argv[0])
     if called.name != "tiebreak":
         return "tiebreak"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from tiebreak.trackers.registry import TRACKERS
 
 if TYPE_CHECKING:
     from tiebreak.recipe import Recipe
@@ -14,35 +17,42 @@ if TYPE_CHECKING:
 
 TRAIN_EXAMPLE = "Example: tiebreak train --model gpt2 --data prefs.jsonl --beta 0.1 --out runs/mine"
 SFT_EXAMPLE = "Example: tiebreak sft --model gpt2 --data demonstrations.jsonl --epochs 2 --out runs/base"
-# The first step towards a model that answers is larger than the correction that preferences are.
-_SFT_RATE = 2e-5
-# An adapter has few weights, which have far to go.
-_ADAPTER_RATES = {"train": 1e-5, "sft": 2e-4}
 
 RecipeFile = Annotated[
     str | None, typer.Argument(help="A recipe file, or the name of a built-in one.", show_default=False)
 ]
-Model = Annotated[str | None, typer.Option(help="Hub id, folder, run folder, or bundled:base.")]
+Model = Annotated[str | None, typer.Option(help="Hub id, folder, GGUF file, run folder, or bundled:base.")]
 Data = Annotated[
     str | None, typer.Option(help="Hub dataset id, file, folder of shards, votes:URL, or bundled:preferences.")
 ]
 EvalData = Annotated[str | None, typer.Option(help="Held-out data from another source.")]
-Out = Annotated[Path | None, typer.Option(help="The run folder; made under runs/ if not given.", show_default=False)]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, or with the newest unfinished.")]
+Out = Annotated[Path | None, typer.Option(help="The run folder; under runs/ if not given.", show_default=False)]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the newest unfinished run.")]
+ResumeOrStart = Annotated[
+    bool,
+    typer.Option("--resume-or-start", help="Start the run in --out, go on with it, or say that it is finished."),
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Train nothing: find what is wrong, and estimate memory, time and steps.")
+]
 LearningRate = Annotated[float | None, typer.Option(help="Peak learning rate.")]
-BatchSize = Annotated[int | None, typer.Option(help="Pairs a step.")]
+BatchSize = Annotated[int | None, typer.Option(help="Examples per step.")]
 Epochs = Annotated[float | None, typer.Option(help="Passes over the data.")]
-MaxSteps = Annotated[int | None, typer.Option(help="Stop after so many steps.")]
-MaxLength = Annotated[int | None, typer.Option(help="Longest prompt plus ending, in tokens.")]
-Limit = Annotated[int | None, typer.Option(help="Use only the first N pairs.")]
-Schema = Annotated[str | None, typer.Option(help="Format of the rows.")]
-SkipBadRows = Annotated[bool | None, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be read.")]
+MaxSteps = Annotated[int | None, typer.Option(help="Stop after this many steps.")]
+MaxLength = Annotated[int | None, typer.Option(help="Longest prompt plus completion, in tokens.")]
+Limit = Annotated[int | None, typer.Option(help="Use only the first N examples.")]
+Schema = Annotated[str | None, typer.Option(help="Form of the rows.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(help="Which column is what: prompt=question,chosen=good,rejected=bad.", metavar="ROLE=COLUMN"),
+]
+SkipBadRows = Annotated[bool | None, typer.Option("--skip-bad-rows", help="Skip rows that cannot be read.")]
 Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of the order of the pairs.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of the order of the examples.")]
 Adapter = Annotated[str | None, typer.Option(help="Train an adapter only: lora, dora or rslora.")]
-Quantize = Annotated[str | None, typer.Option(help="Hold the frozen model in few bits: nf4 or int8.")]
+Quantize = Annotated[str | None, typer.Option(help="Quantize the frozen model: nf4 or int8.")]
 Track = Annotated[
-    list[str] | None, typer.Option(help="Show the run in wandb, trackio, tensorboard or mlflow.", metavar="TRACKER")
+    list[str] | None, typer.Option(help=f"Show the run in a tracker: {', '.join(TRACKERS)}.", metavar="TRACKER")
 ]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Any key of the recipe: --set train.warmup_ratio=0.1", metavar="K=V")
@@ -60,6 +70,7 @@ _KEYS = {
     "max_length": "data.max_length",
     "limit": "data.limit",
     "schema": "data.schema",
+    "columns": "data.columns",
     "skip_bad_rows": "data.skip_bad_rows",
     "objective": "objective.name",
     "beta": "objective.beta",
@@ -74,7 +85,12 @@ _KEYS = {
 
 def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of the recipe that the flags among a command's arguments stand for."""
-    return {key: given[name] for name, key in _KEYS.items() if name in given}
+    flags = {key: given[name] for name, key in _KEYS.items() if name in given}
+    if flags.get("data.columns") is not None:
+        from tiebreak.data.forms.roles import parse_flag
+
+        flags["data.columns"] = parse_flag(flags["data.columns"])
+    return flags
 
 
 def train(
@@ -84,7 +100,9 @@ def train(
     eval_data: EvalData = None,
     out: Out = None,
     resume: Resume = False,
-    objective: Annotated[str | None, typer.Option(help="The loss.")] = None,
+    resume_or_start: ResumeOrStart = False,
+    check: Check = False,
+    objective: Annotated[str | None, typer.Option(help="The loss; `tiebreak recipes objectives` lists them.")] = None,
     beta: Annotated[float | None, typer.Option(help="Strength of the pull towards the reference.")] = None,
     learning_rate: LearningRate = None,
     batch_size: BatchSize = None,
@@ -93,6 +111,7 @@ def train(
     max_length: MaxLength = None,
     limit: Limit = None,
     schema: Schema = None,
+    columns: Columns = None,
     skip_bad_rows: SkipBadRows = None,
     precision: Precision = None,
     seed: Seed = None,
@@ -104,7 +123,7 @@ def train(
 ) -> None:
     """Train a model on preferences."""
     flags = _flags(locals())
-    _train("train", recipe, flags, settings or [], out, resume, as_json)
+    _train(Asked("train", recipe, flags, settings or [], out, resume, resume_or_start, check, as_json))
 
 
 def sft(
@@ -114,6 +133,8 @@ def sft(
     eval_data: EvalData = None,
     out: Out = None,
     resume: Resume = False,
+    resume_or_start: ResumeOrStart = False,
+    check: Check = False,
     learning_rate: LearningRate = None,
     batch_size: BatchSize = None,
     epochs: Epochs = None,
@@ -121,6 +142,7 @@ def sft(
     max_length: MaxLength = None,
     limit: Limit = None,
     schema: Schema = None,
+    columns: Columns = None,
     skip_bad_rows: SkipBadRows = None,
     precision: Precision = None,
     seed: Seed = None,
@@ -130,78 +152,128 @@ def sft(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Teach a model to give the endings of demonstrations (or the chosen endings of preferences)."""
+    """Teach a model to give the completions of demonstrations (or the chosen ones of preferences)."""
     flags = _flags(locals())
     flags["objective.name"] = "supervised"
-    _train("sft", recipe, flags, settings or [], out, resume, as_json)
+    _train(Asked("sft", recipe, flags, settings or [], out, resume, resume_or_start, check, as_json))
 
 
-def _train(
-    command: str,
-    recipe: str | None,
-    flags: dict[str, Any],
-    settings: list[str],
-    out: Path | None,
-    resume: bool,
-    as_json: bool,
-) -> None:
-    changes = {key: value for key, value in flags.items() if value is not None} | parsed_settings(settings)
-    if resume:
-        if command == "sft":  # the command sets it, not the user
+@dataclass(frozen=True)
+class Asked:
+    """What a command line asks for.
+
+    Attributes:
+        command: `train` or `sft`.
+        recipe: a file or a name.
+        flags, settings: keys of the recipe, by flag and by `--set`.
+        out: the run folder.
+        resume, resume_or_start, check, as_json: the flags of these names.
+    """
+
+    command: str
+    recipe: str | None
+    flags: dict[str, Any]
+    settings: list[str]
+    out: Path | None
+    resume: bool
+    resume_or_start: bool
+    check: bool
+    as_json: bool
+
+
+def _train(asked: Asked) -> None:
+    from tiebreak.errors import InputError
+
+    changes = {key: value for key, value in asked.flags.items() if value is not None}
+    changes |= parsed_settings(asked.settings)
+    if asked.resume_or_start and (asked.resume or asked.out is None):
+        raise InputError(
+            "--resume-or-start needs --out, and not --resume.",
+            fix="name the run folder: --out runs/mine --resume-or-start",
+        )
+    if asked.resume:
+        if asked.command == "sft":  # the command sets it, not the user
             changes.pop("objective.name", None)
-        run = _resumed(out, recipe, changes)
+        run = _resumed(asked, changes)
     else:
-        chosen = _recipe(command, recipe, changes)
-        from tiebreak.cli.terminal import quiet_libraries, stderr_talk
+        run = _started(asked, _recipe(asked.command, asked.recipe, changes))
+    if run is not None:
+        show_result(run, as_json=asked.as_json)
 
-        quiet_libraries()
-        from tiebreak.workflow.train import train as train_run
 
-        run = train_run(chosen, out=out, talk=stderr_talk())
-    show_result(run, as_json=as_json)
+def _started(asked: Asked, recipe: Recipe) -> Run | None:
+    """Run a recipe, or only check it; what is wrong is found before torch is loaded."""
+    from tiebreak.workflow.early import begun, check_early
+
+    again = asked.resume_or_start and asked.out is not None and begun(recipe, asked.out)
+    if not again:
+        check_early(recipe, asked.out)
+    if asked.check:
+        _checked(asked, recipe, new=not again)
+        return None
+    from tiebreak.cli.terminal import quiet_libraries, stderr_progress
+
+    quiet_libraries()
+    from tiebreak.workflow.train import train as train_run
+
+    return train_run(recipe, out=asked.out, progress=stderr_progress(), resume_or_start=asked.resume_or_start)
+
+
+def _checked(asked: Asked, recipe: Recipe, *, new: bool) -> None:
+    """Print what is known of a run before it is begun."""
+    import json
+
+    from tiebreak.cli.terminal import quiet_libraries, stderr_progress
+
+    quiet_libraries()
+    from tiebreak.workflow.check import check_run
+
+    found = check_run(recipe, asked.out, new=new, progress=stderr_progress())
+    if asked.as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        return
+    for label, value in found.rows():
+        typer.echo(f"{label:22} {value}")
 
 
 def _recipe(command: str, recipe: str | None, changes: dict[str, Any]) -> Recipe:
-    from tiebreak.builtin import recipe_named
+    from tiebreak.recipe.builtin import chosen_recipe
+
+    first = "for a first try: tiebreak quickstart"
+    fix = f"tiebreak {command} --model MODEL --data SOURCE, or a recipe; {first}"
+    return chosen_recipe(recipe, changes, fix=fix)
+
+
+def _resumed(asked: Asked, changes: dict[str, Any]) -> Run | None:
     from tiebreak.errors import InputError
-    from tiebreak.recipe import Recipe
+    from tiebreak.runs.compare import summarize
+    from tiebreak.runs.folder import RunFolder, list_runs
+    from tiebreak.workflow.early import check_early
 
-    if recipe is None and not {"model.name", "data.source"} <= changes.keys():
-        raise InputError(
-            "Say what to train on what.",
-            fix=f"tiebreak {command} --model MODEL --data SOURCE, or a recipe; to see it work: tiebreak quickstart",
-        )
-    start = Recipe() if recipe is None else recipe_named(recipe)
-    own_rate = "learning_rate" in start.train.model_fields_set or "train.learning_rate" in changes
-    chosen = start.with_settings(changes)
-    if own_rate:
-        return chosen
-    if chosen.model.adapter is not None:
-        return chosen.with_settings({"train.learning_rate": _ADAPTER_RATES[command]})
-    return chosen.with_settings({"train.learning_rate": _SFT_RATE}) if command == "sft" else chosen
-
-
-def _resumed(out: Path | None, recipe: str | None, changes: dict[str, Any]) -> Run:
-    from tiebreak.errors import InputError
-    from tiebreak.runs.folder import list_runs
-
-    if recipe is not None or changes:
+    if asked.recipe is not None or changes:
         raise InputError(
             "A resumed run keeps its own recipe.",
-            where=", ".join([recipe] if recipe else []) or ", ".join(sorted(changes)),
-            fix="leave out everything but --out and --resume; to change settings, start a new run",
+            where=", ".join([asked.recipe] if asked.recipe else []) or ", ".join(sorted(changes)),
+            fix="give only --resume and --out; to change settings, start a new run",
         )
+    out = asked.out
     if out is None:
-        unfinished = [run for run in list_runs() if run.manifest().get("status") != "finished"]
+        unfinished = [run for run in list_runs() if summarize(run).status not in ("finished", "damaged")]
         if not unfinished:
             raise InputError("There is no unfinished run under runs/.", fix="name the run folder with --out")
         out = unfinished[0].path
-    from tiebreak.cli.terminal import quiet_libraries, stderr_talk
+    folder = RunFolder.open(out)
+    if folder.load_manifest().status != "finished":
+        check_early(folder.recipe(), out, new=False)
+    if asked.check:
+        _checked(asked, folder.recipe(), new=False)
+        return None
+    from tiebreak.cli.terminal import quiet_libraries, stderr_progress
 
     quiet_libraries()
     from tiebreak.workflow.train import resume
 
-    return resume(out, talk=stderr_talk())
+    return resume(out, progress=stderr_progress())
 
 
 def parsed_settings(settings: list[str]) -> dict[str, Any]:
@@ -227,14 +299,19 @@ def show_result(run: Run, *, as_json: bool) -> None:
     import json
 
     from tiebreak.cli.terminal import own_name, stdout_console
+    from tiebreak.report.steps import rich_blocks
     from tiebreak.report.table import result_rows, rich_table
+    from tiebreak.runs.steps import steps_table
 
-    manifest = run.folder.manifest()
+    manifest = run.folder.load_manifest()
     if as_json:
-        typer.echo(json.dumps(manifest, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False))
         return
     console = stdout_console()
     if result_rows(manifest):
         console.print(rich_table(manifest))
+    for block in rich_blocks(steps_table(run.history), console.width):
+        console.print()
+        console.print(block)
     typer.echo(f"\nreport  {run.folder.report_path}\nmodel   {run.folder.model}")
     typer.echo(f"next    {own_name()} chat {run.path} --base")

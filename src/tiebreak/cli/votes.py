@@ -1,6 +1,6 @@
-"""`tiebreak votes list|export|stats|withdraw`: what people said so far. Parses, calls and prints.
+"""`tiebreak votes list|export|import|stats|withdraw`: the votes that people cast. Parses, calls and prints.
 
-What stands in a vote is printed as text, never as markup, with control characters made visible.
+The texts of a vote are printed as text, never as markup, with control characters made visible.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from tiebreak.votes.comparisons import Agreement
+    from tiebreak.votes.filters import VoteFilter
     from tiebreak.votes.store import VoteStore
-    from tiebreak.votes.tally import Agreement, Tally
+    from tiebreak.votes.tally import Position, Tally, Voters
     from tiebreak.votes.vote import Vote
 
 app = typer.Typer(
-    help="List the votes that people cast, export them, count them, take them back.",
+    help="List, export, import, count and withdraw the votes that people cast.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -34,27 +36,29 @@ Url = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
+Corrected = Annotated[
+    bool,
+    typer.Option("--corrected", help="Use also votes whose verdict was corrected after the models were named."),
+]
 
 
 @app.command("list")
 def list_(
     url: Url,
-    model: Annotated[str | None, typer.Option(help="Only votes with an answer of this model.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only votes on an answer of this model.")] = None,
     verdict: Annotated[str | None, typer.Option(help="Only this verdict: left, right, tie or both_bad.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show the newest N votes.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many votes to show, newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List the newest votes.
 
     Example: tiebreak votes list votes.db --verdict tie
     """
-    from tiebreak.votes.bounds import check_verdict
+    from tiebreak.votes.checks import check_verdict
     from tiebreak.votes.filters import VoteFilter
 
-    if verdict is not None:
-        check_verdict(verdict)
-    wanted = VoteFilter(model=model, verdict=verdict)  # type: ignore[arg-type]
-    with _opened(url) as store:
+    wanted = VoteFilter(model=model, verdict=None if verdict is None else check_verdict(verdict))
+    with _open(url) as store:
         found = _newest(store, wanted, limit)
         total = store.count(wanted)
     if as_json:
@@ -62,7 +66,7 @@ def list_(
     elif found:
         _console().print(_list_table(found))
         if total > len(found):
-            typer.echo(f"The newest {len(found):,} of {total:,} votes; more with --limit.", err=True)
+            typer.echo(f"These are the newest {len(found):,} of {total:,} votes; --limit shows more.", err=True)
     else:
         typer.echo("There are no such votes.", err=True)
 
@@ -70,59 +74,116 @@ def list_(
 @app.command()
 def export(
     url: Url,
-    file: Annotated[Path, typer.Argument(help="Where to: .jsonl or .csv.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The file to write: .jsonl or .csv.", show_default=False)],
     pairs: Annotated[
         bool, typer.Option("--pairs", help="Write the rows to train on (.jsonl) instead of the votes.")
     ] = False,
+    corrected: Corrected = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the votes that count to a file: JSON lines, CSV, or the rows to train on.
+    """Write the votes to a file, with their corrections: JSON lines, CSV; or the rows to train on.
 
     Example: tiebreak votes export votes.db rows.jsonl --pairs
     """
-    from tiebreak.votes import export as write
+    from tiebreak.votes.export import check_target, write_csv, write_lines
     from tiebreak.votes.pairs import training_rows
 
-    write.check_target(file, force=force, pairs=pairs)
-    left_out: dict[str, int] = {}
-    with _opened(url) as store:
+    check_target(file, force=force, pairs=pairs)
+    dropped: dict[str, int] = {}
+    with _open(url) as store:
         if pairs:
-            rows, reasons = training_rows(store.every())
-            left_out = dict(reasons)
-            count = write.write_lines(rows, file)
+            rows, reasons = training_rows(store.every(), corrected=corrected)
+            dropped = dict(reasons)
+            count = write_lines(rows, file)
         elif file.suffix.lower() == ".csv":
-            count = write.write_csv(store.every(), file)
+            count = write_csv(store.every(), file)
         else:
-            count = write.write_lines((vote.to_row() for vote in store.every()), file)
+            count = write_lines((vote.to_row() for vote in store.every()), file)
     noun = "rows" if pairs else "votes"
     if as_json:
-        _print_json({"file": str(file), noun: count, **({"left_out": left_out} if pairs else {})})
+        _print_json({"file": str(file), noun: count, **({"dropped": dropped} if pairs else {})})
         return
-    for reason, number in left_out.items():
-        typer.echo(f"left out {number:,}: {reason}", err=True)
+    for reason, number in dropped.items():
+        typer.echo(f"dropped {number:,}: {reason}", err=True)
     typer.echo(f"wrote {count:,} {noun} to {file}")
 
 
+@app.command("import")
+def import_(
+    where: Annotated[
+        str,
+        typer.Argument(
+            metavar="[URL] FILE",
+            help="Where the votes go (as for the other commands; left out: where `tiebreak serve` keeps them), then "
+            "the file.",
+            show_default=False,
+        ),
+    ],
+    file: Annotated[str | None, typer.Argument(hidden=True)] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="ROLE=COLUMN,…", help="Where the answers stand, as for `data inspect`.")
+    ] = None,
+    schema: Annotated[str, typer.Option(help="The form of the rows; by default it is recognised.")] = "auto",
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Go on at rows that cannot be read.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import votes: an export of `votes export`, rows of Chatbot Arena, or any two answers with a verdict.
+
+    What is there already is not added again.
+
+    Example: tiebreak votes import votes.db arena.jsonl
+    """
+    from tiebreak.data.forms.roles import parse_flag
+    from tiebreak.votes import open_votes
+    from tiebreak.votes.address import default_votes, parse_address
+    from tiebreak.workflow.import_votes import import_votes, open_file
+
+    url, source = (default_votes(create_folder=True), where) if file is None else (where, file)
+    opened = open_file(source)  # a mistyped file makes no empty store
+    with open_votes(url) as store:
+        found = import_votes(
+            opened,
+            store,
+            schema=schema,
+            columns=None if columns is None else parse_flag(columns),
+            skip_bad_rows=skip_bad_rows,
+        )
+    if as_json:
+        _print_json(found.to_json())
+        return
+    for reason, number in found.dropped.items():
+        typer.echo(f"dropped {number:,}: {reason}", err=True)
+    there = f"; {found.there:,} were there already" if found.there else ""
+    typer.echo(f"imported {found.added:,} votes into {parse_address(url).located}{there}")
+
+
 @app.command()
-def stats(url: Url, as_json: AsJson = False) -> None:
-    """Count games, wins and ties, and fit Bradley-Terry scores; say how far voters agree.
+def stats(url: Url, corrected: Corrected = False, as_json: AsJson = False) -> None:
+    """Count wins and ties, fit Bradley-Terry scores; show how far voters agree, who votes most, and a lean to a side.
 
     Example: tiebreak votes stats votes.db
     """
-    from tiebreak.votes.tally import tally
+    from tiebreak.votes.count import tally
 
-    with _opened(url) as store:
-        result = tally(store.every())
+    with _open(url) as store:
+        result = tally(store.every(), corrected=corrected)
     if as_json:
         _print_json(result.to_json())
         return
-    if not result.votes:
+    if not result.votes and not result.corrected:
         typer.echo("There are no votes yet.", err=True)
         return
     if result.standings:
         _console().print(_standings_table(result))
     typer.echo(_agreement_line(result.agreement))
+    for line in (_voters_line(result.voters), _position_line(result.position)):
+        if line:
+            typer.echo(line)
+    if result.corrected:
+        noun = "vote" if result.corrected == 1 else "votes"
+        why = "whose verdict was corrected after the models were named; --corrected counts them"
+        typer.echo(f"Left out: {result.corrected:,} {noun} {why}.", err=True)
     if result.same_model:
         typer.echo(f"Not in the table: {result.same_model:,} votes between two answers of one model.", err=True)
 
@@ -130,11 +191,13 @@ def stats(url: Url, as_json: AsJson = False) -> None:
 @app.command()
 def withdraw(
     url: Url,
-    voter: Annotated[str | None, typer.Option(metavar="KEY", help="Every vote of this voter.")] = None,
-    id: Annotated[str | None, typer.Option("--id", metavar="ID", help="This one vote.")] = None,
+    voter: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Withdraw every vote of this voter, by key or by name.")
+    ] = None,
+    id: Annotated[str | None, typer.Option("--id", metavar="ID", help="Withdraw this vote.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take votes back: their reasons and edited answers are erased, and they count nowhere.
+    """Withdraw votes: their reasons and edited answers are erased, and they are no longer counted.
 
     Example: tiebreak votes withdraw votes.db --voter k3yof-a-voter
     """
@@ -142,29 +205,38 @@ def withdraw(
 
     if (voter is None) == (id is None):
         raise InputError(
-            "Say what to withdraw: the votes of one voter, or one vote.", fix="give --voter KEY or --id ID"
+            "Say what to withdraw: one vote, or all votes of one voter.", fix="give --voter KEY or --id ID"
         )
-    with _opened(url) as store:
-        count = int(store.withdraw(id)) if id is not None else store.withdraw_voter(voter or "")
+    from tiebreak.votes.vote import OPERATOR
+    from tiebreak.votes.voters import is_name, voter_of
+
+    with _open(url) as store:
+        if id is not None:
+            count = int(store.withdraw(id, by=OPERATOR))
+        else:
+            given = voter or ""
+            count = store.withdraw_voter(given, by=OPERATOR)
+            if not is_name(given):  # the key of a browser, whose votes stand by the name that follows from it
+                count += store.withdraw_voter(voter_of(given), by=OPERATOR)
     if as_json:
         _print_json({"withdrawn": count})
     else:
         typer.echo(f"withdrew {count:,} {'vote' if count == 1 else 'votes'}")
 
 
-def _opened(url: str) -> VoteStore:
+def _open(url: str) -> VoteStore:
     from tiebreak.votes import open_votes
 
     return open_votes(url, create=False)
 
 
-def _newest(store: VoteStore, wanted: Any, limit: int) -> list[Vote]:
-    from tiebreak.votes.store import MOST_A_PAGE
+def _newest(store: VoteStore, wanted: VoteFilter, limit: int) -> list[Vote]:
+    from tiebreak.votes.store import MAX_PAGE
 
     found: list[Vote] = []
     while len(found) < limit:
         after = found[-1].id if found else None
-        page = store.votes(wanted, limit=min(MOST_A_PAGE, limit - len(found)), after=after, newest_first=True)
+        page = store.votes(wanted, limit=min(MAX_PAGE, limit - len(found)), after=after, newest_first=True)
         if not page:
             break
         found += page
@@ -174,7 +246,7 @@ def _newest(store: VoteStore, wanted: Any, limit: int) -> list[Vote]:
 def _list_table(found: list[Vote]) -> Table:
     from rich.text import Text
 
-    from tiebreak.report.text import one_line
+    from tiebreak.formatting.text import one_line
 
     table = _table()
     for heading in ("id", "time", "verdict"):
@@ -195,7 +267,7 @@ def _list_table(found: list[Vote]) -> Table:
 def _standings_table(result: Tally) -> Table:
     from rich.text import Text
 
-    from tiebreak.report.text import one_line
+    from tiebreak.formatting.text import one_line
 
     table = _table()
     table.add_column("model", overflow="fold")
@@ -207,18 +279,39 @@ def _standings_table(result: Tally) -> Table:
         if names.count(each.model) > 1:
             name += f" ({one_line(each.fingerprint, 12)})"
         counts = (each.games, each.wins, each.losses, each.ties, each.both_bad)
-        figures = [f"{count:,}" for count in counts]
-        table.add_row(Text(name), *figures, f"{each.score:.0f}", f"{each.low:.0f} – {each.high:.0f}")
+        cells = [f"{count:,}" for count in counts]
+        table.add_row(Text(name), *cells, f"{each.score:.0f}", f"{each.low:.0f} – {each.high:.0f}")
     return table
 
 
 def _agreement_line(found: Agreement) -> str:
     if found.share is None:
-        return "No two voters saw the same comparison, so nothing is known of their agreement."
+        return "No two voters compared the same two answers, so their agreement is not known."
     return (
         f"Two voters who saw the same comparison agreed in {found.share:.1%} of {found.pairs:,} cases, "
         f"on {found.comparisons:,} comparisons."
     )
+
+
+def _voters_line(found: Voters) -> str:
+    """How much of the votes the busiest voters cast; empty where there are none."""
+    if found.top_share is None or found.top_three_share is None:
+        return ""
+    if found.voters == 1:
+        return "All votes are of one voter."
+    three = f", the three busiest {found.top_three_share:.1%}" if found.voters > 3 else ""
+    return f"{found.voters:,} voters; the busiest ({found.top[0][0]}) cast {found.top_share:.1%} of the votes{three}."
+
+
+def _position_line(found: Position) -> str:
+    """How often the left answer won, and whether that is a lean; empty where no vote says left or right."""
+    if found.share is None or found.low is None or found.high is None:
+        return ""
+    lean = ""
+    if found.low > 0.5 or found.high < 0.5:
+        lean = f": voters lean to the {'left' if found.share > 0.5 else 'right'}"
+    votes = f"{found.left + found.right:,} votes for a side"
+    return f"Left won {found.share:.1%} of {votes} (95% interval {found.low:.1%} – {found.high:.1%}){lean}."
 
 
 def _table() -> Table:

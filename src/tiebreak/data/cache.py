@@ -1,8 +1,10 @@
-"""Canonical rows on the disk: an Arrow file that is memory-mapped, and what was said when it was made.
+"""Rows on the disk: an Arrow file that is memory-mapped, with the facts of its making, and passes over such files.
 
 Knows how a result appears whole or not at all; knows nothing of where its rows come from. An entry is a folder that
 is written under a name of its own and renamed when it is complete: two processes at once write the same thing twice and
 the later one takes the earlier one's, and a process that is killed leaves nothing under a name that anyone reads.
+Pages of a mapped file that were touched count as memory of this process until somebody else needs it, so a whole pass
+reads the file instead of the mapping.
 """
 
 from __future__ import annotations
@@ -11,16 +13,20 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tiebreak import files
 from tiebreak.errors import RunError
 
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
+
 _ROWS_A_BATCH = 1000
 _CHARS_A_BATCH = 16 << 20
+_ROWS_A_READ = 500
 _STALE_SECONDS = 24 * 3600
 _ROWS = "rows.arrow"
 _FACTS = "facts.json"
@@ -42,7 +48,7 @@ def lookup(key: str) -> tuple[Path, dict[str, Any]] | None:
 
 
 def store(
-    key: str, features: Any, rows: Iterator[Mapping[str, Any]], facts: Callable[[], dict[str, Any]]
+    key: str, features: Features, rows: Iterator[Mapping[str, Any]], facts: Callable[[], dict[str, Any]]
 ) -> tuple[Path, dict[str, Any]]:
     """Write an entry.
 
@@ -67,8 +73,8 @@ def store(
         raise _unwritable(parent, error) from None
     try:
         _write(draft / _ROWS, features, rows)
-        told = facts()
-        (draft / _FACTS).write_text(json.dumps(told), encoding="utf-8")
+        made = facts()
+        (draft / _FACTS).write_text(json.dumps(made), encoding="utf-8")
         _publish(draft, parent / key)
     except OSError as error:
         raise _unwritable(parent, error) from None
@@ -90,7 +96,7 @@ def _publish(draft: Path, entry: Path) -> None:
             draft.rename(entry)
 
 
-def _write(path: Path, features: Any, rows: Iterator[Mapping[str, Any]]) -> None:
+def _write(path: Path, features: Features, rows: Iterator[Mapping[str, Any]]) -> None:
     import pyarrow as pa
     from datasets.arrow_writer import ArrowWriter
 
@@ -107,6 +113,32 @@ def _write(path: Path, features: Any, rows: Iterator[Mapping[str, Any]]) -> None
                 batch, chars = [], 0
         writer.write_table(pa.Table.from_pylist(batch, schema=schema))
         writer.finalize()
+
+
+def batches(dataset: Dataset, columns: Sequence[str]) -> Iterator[Any]:
+    """One pass over the rows in order, a small `pyarrow.Table` at a time, that leaves nothing behind in memory.
+
+    Args:
+        dataset: any data set; one that lies in a single file and was not reordered is read from the file.
+        columns: the columns of the tables.
+    """
+    import pyarrow as pa
+
+    files = dataset.cache_files
+    if len(files) == 1 and dataset._indices is None and _rows_of(files[0]["filename"]) == len(dataset):
+        with pa.OSFile(files[0]["filename"]) as file, pa.ipc.open_stream(file) as reader:
+            for batch in reader:
+                yield pa.Table.from_batches([batch]).select(list(columns))
+    else:
+        yield from dataset.select_columns(list(columns)).with_format("arrow").iter(_ROWS_A_READ)
+
+
+def _rows_of(path: str) -> int:
+    """Rows of an Arrow stream, from the heads of its batches: nothing of their contents is read."""
+    import pyarrow as pa
+
+    with pa.memory_map(path) as file, pa.ipc.open_stream(file) as reader:
+        return sum(batch.num_rows for batch in reader)
 
 
 def sweep(folder: Path, drafts: str) -> None:

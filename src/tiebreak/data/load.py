@@ -1,27 +1,33 @@
 """From a source to canonical rows that are memory-mapped: the way into the data room.
 
-Knows what makes two readings the same; finding, reading, converting and keeping are elsewhere. No list of all rows is
+Knows when two readings are the same; finding, reading, converting and keeping are elsewhere. No list of all rows is
 ever held: 160,000 pairs need no more memory than 2,000.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from tiebreak.data import cache
-from tiebreak.data.account import LoadReport
-from tiebreak.data.preference import Kind
-from tiebreak.data.reading import Reading
-from tiebreak.data.recognise import Recognition, WrongKind, named
-from tiebreak.data.sources import OnProgress, SourceSpec, open_source
+from tiebreak.data.canonical import Reading
+from tiebreak.data.forms.brought import brought
+from tiebreak.data.forms.recognise import Recognition, WrongTask, named
+from tiebreak.data.forms.transform import open_transform
+from tiebreak.data.load_report import LoadReport
+from tiebreak.data.preference import row_class
+from tiebreak.data.reading.rows import OnProgress, Source
+from tiebreak.data.reading.sources import SourceSpec, open_source
+from tiebreak.tasks import TaskName
 
 if TYPE_CHECKING:
-    from datasets import Dataset, Features
+    from datasets import Dataset
 
-# Raised whenever the same source may give other rows than before.
-_EDITION = 2
+# Raised whenever the same source may give other rows than before, or what is kept beside them has another form.
+_EDITION = 5
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,13 @@ class LoadedPreferences:
     """The canonical rows of a source, memory-mapped, and how they came about.
 
     Attributes:
-        dataset: rows with the columns of `to_row` of a `Preference`, a `Demonstration` or a `LabelledCompletion`.
-        recognition: the format, and how it was recognised.
-        report: what was read, made and left out.
+        dataset: rows with the columns of `to_row` of a `Preference`, a `Demonstration` or an `UnpairedCompletion`.
+        recognition: the form of the source, and how it was recognised.
+        report: what was read, made and dropped.
         fingerprint: differs when the rows may differ.
         spec: what was asked for.
-        kind: what the rows are.
+        task: the task that the rows are for.
+        commit: of the Hub's repository that they are from; None elsewhere.
     """
 
     dataset: Dataset
@@ -42,173 +49,123 @@ class LoadedPreferences:
     report: LoadReport
     fingerprint: str
     spec: SourceSpec
-    kind: Kind = "preference"
+    task: TaskName = "preference"
+    commit: str | None = None
 
 
-def load_preferences(
-    spec: SourceSpec,
-    *,
-    schema: str = "auto",
-    skip_bad_rows: bool = False,
-    max_rows: int | None = None,
-    on_progress: OnProgress | None = None,
-) -> LoadedPreferences:
+class LoadOptions(TypedDict, total=False):
+    """How a source is read, as for `load_for`."""
+
+    schema: str
+    columns: Mapping[str, object] | None
+    transform: str | None
+    skip_bad_rows: bool
+    max_rows: int | None
+    on_progress: OnProgress | None
+
+
+def load_preferences(spec: SourceSpec, **options: Unpack[LoadOptions]) -> LoadedPreferences:
     """Read the pairs of a source. A second reading of the same source is instant.
 
     Args:
         spec: which source.
-        schema: the name of a format, or `auto` to recognise it.
-        skip_bad_rows: go on at a row that cannot be read, and report it.
-        max_rows: stop after so many rows.
-        on_progress: told the share that was read.
+        options: `schema`, the name of a form, else it is recognised; `columns`, by role, in place of a form;
+            `transform`, `module:function` that rows go through first; `skip_bad_rows`, to go on at a row that cannot
+            be read, and report it; `max_rows`, to stop after so many; `on_progress`, called with the share that was
+            read.
     Returns:
-        The pairs, their format, and the account.
+        The pairs, their form, and the load report.
     Raises:
-        InputError: the source, its format or a row of it is wrong.
+        InputError: the source, its form or a row of it is wrong.
         RunError: the cache cannot be written.
     """
-    return _load(spec, "preference", schema, skip_bad_rows, max_rows, on_progress)
+    return load_for(spec, "preference", **options)
 
 
-def load_demonstrations(
-    spec: SourceSpec,
-    *,
-    schema: str = "auto",
-    skip_bad_rows: bool = False,
-    max_rows: int | None = None,
-    on_progress: OnProgress | None = None,
-) -> LoadedPreferences:
-    """Read rows for supervised training: supervised formats, or the chosen endings of preferences, or the good ones.
+def load_demonstrations(spec: SourceSpec, **options: Unpack[LoadOptions]) -> LoadedPreferences:
+    """Read rows for supervised training: demonstrations, the chosen completions of pairs, or the good unpaired ones.
 
     Args, Raises: as for `load_preferences`.
     Returns:
         The rows, with the columns of `Demonstration.to_row`.
     """
-    return _load(spec, "supervised", schema, skip_bad_rows, max_rows, on_progress)
+    return load_for(spec, "supervised", **options)
 
 
-def load_labelled(
-    spec: SourceSpec,
-    *,
-    schema: str = "auto",
-    skip_bad_rows: bool = False,
-    max_rows: int | None = None,
-    on_progress: OnProgress | None = None,
-) -> LoadedPreferences:
-    """Read answers that are called good or bad: unpaired formats, or preferences, each split into its two endings.
+def load_unpaired(spec: SourceSpec, **options: Unpack[LoadOptions]) -> LoadedPreferences:
+    """Read completions that are called good or bad: unpaired ones, or pairs, each split into its two completions.
 
     Args, Raises: as for `load_preferences`.
     Returns:
-        The rows, with the columns of `LabelledCompletion.to_row`.
+        The rows, with the columns of `UnpairedCompletion.to_row`.
     """
-    return _load(spec, "labelled", schema, skip_bad_rows, max_rows, on_progress)
+    return load_for(spec, "unpaired", **options)
 
 
-def load_kind(
-    spec: SourceSpec,
-    kind: Kind,
-    *,
-    schema: str = "auto",
-    skip_bad_rows: bool = False,
-    max_rows: int | None = None,
-    on_progress: OnProgress | None = None,
-) -> LoadedPreferences:
-    """Read the rows of a source as one kind; otherwise as `load_preferences`."""
-    return _load(spec, kind, schema, skip_bad_rows, max_rows, on_progress)
+def load_as_it_is(spec: SourceSpec, **options: Unpack[LoadOptions]) -> LoadedPreferences:
+    """Read a source for the task that it suits by itself; `task` of what comes back is that task.
 
-
-def load_as_it_is(
-    spec: SourceSpec,
-    *,
-    schema: str = "auto",
-    skip_bad_rows: bool = False,
-    max_rows: int | None = None,
-    on_progress: OnProgress | None = None,
-) -> LoadedPreferences:
-    """Read a source as the kind that it has by itself; `kind` of what comes back tells which."""
+    Args, Raises: as for `load_preferences`.
+    """
     try:
-        return _load(spec, "preference", schema, skip_bad_rows, max_rows, on_progress)
-    except WrongKind as other:
-        return _load(spec, other.found, schema, skip_bad_rows, max_rows, on_progress)
+        return load_for(spec, "preference", **options)
+    except WrongTask as other:
+        return load_for(spec, other.found, **options)
 
 
-def preference_features() -> Features:
-    """The columns of `Preference.to_row` and their types."""
-    from datasets import Features, Value
-
-    text, number = Value("string"), Value("float64")
-    return Features(
-        {
-            "prompt": [{"role": text, "content": text}],
-            "chosen": text,
-            "rejected": text,
-            "id": text,
-            "weight": number,
-            "chosen_score": number,
-            "rejected_score": number,
-        }
-    )
-
-
-def demonstration_features() -> Features:
-    """The columns of `Demonstration.to_row` and their types."""
-    from datasets import Features, Value
-
-    text = Value("string")
-    return Features(
-        {"prompt": [{"role": text, "content": text}], "completion": text, "id": text, "weight": Value("float64")}
-    )
-
-
-def labelled_features() -> Features:
-    """The columns of `LabelledCompletion.to_row` and their types."""
-    from datasets import Features, Value
-
-    text = Value("string")
-    return Features(
-        {
-            "prompt": [{"role": text, "content": text}],
-            "completion": text,
-            "label": Value("bool"),
-            "id": text,
-            "weight": Value("float64"),
-        }
-    )
-
-
-_FEATURES = {
-    "preference": preference_features,
-    "supervised": demonstration_features,
-    "labelled": labelled_features,
-}
-
-
-def _load(
+def load_for(
     spec: SourceSpec,
-    kind: Kind,
-    schema: str,
-    skip_bad_rows: bool,
-    max_rows: int | None,
-    on_progress: OnProgress | None,
+    task: TaskName,
+    *,
+    schema: str = "auto",
+    columns: Mapping[str, object] | None = None,
+    transform: str | None = None,
+    skip_bad_rows: bool = False,
+    max_rows: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> LoadedPreferences:
+    """Read the rows of a source for a task. A second reading of the same source is instant.
+
+    Args:
+        spec: which source.
+        task: what the rows are for.
+        schema: the name of a form, or `auto` to recognise it.
+        columns: roles and where in a row they stand, in place of a form (see `data.forms.roles`).
+        transform: `module:function` that every row goes through first.
+        skip_bad_rows: go on at a row that cannot be read, and report it.
+        max_rows: stop after so many rows.
+        on_progress: called with the share that was read.
+    Returns:
+        The rows, with the columns of the task's canonical row, their form, and the load report.
+    Raises:
+        WrongTask: the rows are sound, and for another task.
+        InputError: the source, its form or a row of it is wrong.
+        RunError: the cache cannot be written.
+    """
     from datasets import Dataset
 
     if schema != "auto":
-        named(schema, kind)
-    source = open_source(spec)
-    settings = f"{_EDITION}\0{kind}\0{source.name}\0{source.fingerprint}\0{schema}\0{skip_bad_rows}\0{max_rows}"
-    fingerprint = hashlib.sha256(settings.encode()).hexdigest()[:32]
+        named(schema, task)
+    named_source, columns = brought(spec, columns)
+    source = open_source(named_source)
+    function = None if transform is None else open_transform(transform)
+    said = json.dumps(columns, sort_keys=True, ensure_ascii=False) if columns else ""
+    how = "" if function is None else f"{function.name}\0{function.fingerprint}"
+    settings = f"{_EDITION}\0{task}\0{source.name}\0{source.fingerprint}\0{schema}\0{skip_bad_rows}\0{max_rows}"
+    fingerprint = hashlib.sha256(f"{settings}\0{said}\0{how}".encode()).hexdigest()[:32]
     found = cache.lookup(fingerprint)
     if found is None:
         reading = Reading(
             source,
-            kind,
+            task,
             schema=schema,
             skip_bad_rows=skip_bad_rows,
             max_rows=max_rows,
             on_progress=on_progress or (lambda _share: None),
+            columns=columns,
+            transform=function,
         )
-        found = cache.store(fingerprint, _FEATURES[kind](), reading.rows(), reading.facts)
+        found = cache.store(fingerprint, row_class(task).features(), reading.rows(), reading.facts)
     path, facts = found
     return LoadedPreferences(
         dataset=Dataset.from_file(str(path)),
@@ -216,5 +173,6 @@ def _load(
         report=LoadReport.from_json(facts["report"]),
         fingerprint=fingerprint,
         spec=spec,
-        kind=kind,
+        task=task,
+        commit=source.commit if isinstance(source, Source) else None,
     )

@@ -1,1 +1,1 @@
-"""Scoring sequences: tree batches, the padded path, the check that both agree, and the reference's log-probs."""
+"""Scoring sequences: tree batches, the padded path, the self-check that both agree, and the reference's log-probs."""

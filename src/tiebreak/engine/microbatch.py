@@ -11,42 +11,64 @@ from typing import Literal
 
 import torch
 
-from tiebreak.engine.flex import runs_here
-from tiebreak.engine.logprobs import Batch
-from tiebreak.engine.padded import build_padded
-from tiebreak.engine.sequences import ScoredGroup
-from tiebreak.engine.tree import build_tree, lengthened, round_length
+from tiebreak.engine.batch import Batch, RopeLengths, ScoredGroup
+from tiebreak.engine.flex_attention import runs_here
+from tiebreak.engine.layout import build_padded, build_tree, lengthened, round_length
 
-Path = Literal["tree", "padded"]
+BatchPath = Literal["tree", "padded"]
 
 
-def build_batch(groups: Sequence[ScoredGroup], path: Path, device: torch.device) -> Batch:
-    """The groups as one batch of the given kind, on a device; it may still be on its way there."""
+def build_batch(
+    groups: Sequence[ScoredGroup], path: BatchPath, device: torch.device, lengths: RopeLengths | None = None
+) -> Batch:
+    """The groups as one batch of the given kind, on a device; it may still be on its way there.
+
+    Args:
+        groups, path, device, lengths: as for `lay_out`.
+    """
+    return lay_out(groups, path, device, lengths).to(device)
+
+
+def lay_out(
+    groups: Sequence[ScoredGroup], path: BatchPath, device: torch.device, lengths: RopeLengths | None = None
+) -> Batch:
+    """The groups as one batch of the given kind, made for a device and still on the CPU.
+
+    Args:
+        groups: at least one.
+        path: how the batch is laid out.
+        device: of the model.
+        lengths: `rope_lengths` of the model.
+    """
     if path == "padded":
-        return build_padded(groups).to(device)
-    tree = build_tree(groups)
-    return (lengthened(tree, round_length(tree.tokens)) if runs_here(device) else tree).to(device)
+        return build_padded(groups)
+    tree = build_tree(groups, lengths=lengths)
+    return lengthened(tree, round_length(tree.tokens)) if runs_here(device) else tree
 
 
-def split(groups: Sequence[ScoredGroup], budget: int, path: Path) -> list[list[int]]:
+def split(
+    groups: Sequence[ScoredGroup], budget: int, path: BatchPath, lengths: RopeLengths | None = None
+) -> list[list[int]]:
     """Which groups go together.
 
     Args:
         groups: the groups of a step.
         budget: tokens a micro-batch may compute; a single group over it goes alone.
         path: how batches are laid out, which decides what a group costs.
+        lengths: `rope_lengths` of the model, which decide what is shared.
     Returns:
         Indices into `groups`, each once, every list in ascending order.
     """
-    return _split_padded(groups, budget) if path == "padded" else _split_trees(groups, budget)
+    return _split_padded(groups, budget) if path == "padded" else _split_trees(groups, budget, lengths)
 
 
-def _split_trees(groups: Sequence[ScoredGroup], budget: int) -> list[list[int]]:
+def _split_trees(groups: Sequence[ScoredGroup], budget: int, lengths: RopeLengths | None) -> list[list[int]]:
     """Even micro-batches: the largest bundle always goes to the emptiest; equal prompts stay together to be shared."""
     bundles: dict[tuple[int, ...], list[int]] = {}
     for i, group in enumerate(groups):
         bundles.setdefault(group.prompt, []).append(i)
-    costs = [(_tree_cost(groups, bundle), bundle) for bundle in _no_larger(groups, list(bundles.values()), budget)]
+    bounded = _no_larger(groups, list(bundles.values()), budget, lengths)
+    costs = [(_tree_cost(groups, bundle, lengths), bundle) for bundle in bounded]
     costs.sort(key=lambda item: (-item[0], item[1]))
     count = max(1, -(-sum(cost for cost, _ in costs) // budget))
     while True:
@@ -69,13 +91,15 @@ def _spread(costs: Sequence[tuple[int, list[int]]], count: int) -> list[tuple[in
     return [(totals[number], bundles[number] <= 1, members[number]) for number in range(count)]
 
 
-def _no_larger(groups: Sequence[ScoredGroup], bundles: list[list[int]], budget: int) -> list[list[int]]:
+def _no_larger(
+    groups: Sequence[ScoredGroup], bundles: list[list[int]], budget: int, lengths: RopeLengths | None
+) -> list[list[int]]:
     """Bundles over the budget in parts that are within it, where a group alone is."""
     parts: list[list[int]] = []
     for bundle in bundles:
         part: list[int] = []
         for i in bundle:
-            if part and _tree_cost(groups, [*part, i]) > budget:
+            if part and _tree_cost(groups, [*part, i], lengths) > budget:
                 parts.append(part)
                 part = []
             part.append(i)
@@ -83,9 +107,12 @@ def _no_larger(groups: Sequence[ScoredGroup], bundles: list[list[int]], budget: 
     return parts
 
 
-def _tree_cost(groups: Sequence[ScoredGroup], bundle: Sequence[int]) -> int:
+def _tree_cost(groups: Sequence[ScoredGroup], bundle: Sequence[int], lengths: RopeLengths | None) -> int:
+    """Tokens of groups with one prompt, which stands once for all sequences with the same rotary frequencies."""
     prompt = len(groups[bundle[0]].prompt)
-    return prompt + sum(groups[i].tokens - prompt for i in bundle)
+    completions = [len(completion) for i in bundle for completion in groups[i].completions]
+    kinds = 1 if lengths is None else len({lengths.of(prompt + completion) for completion in completions})
+    return kinds * prompt + sum(completions)
 
 
 def _split_padded(groups: Sequence[ScoredGroup], budget: int) -> list[list[int]]:
@@ -94,9 +121,9 @@ def _split_padded(groups: Sequence[ScoredGroup], budget: int) -> list[list[int]]
     parts: list[list[int]] = []
     rows = 0
     for i in order:
-        rows += len(groups[i].endings)
+        rows += len(groups[i].completions)
         if not parts or rows * groups[i].longest > budget:
             parts.append([])
-            rows = len(groups[i].endings)
+            rows = len(groups[i].completions)
         parts[-1].append(i)
     return [sorted(part) for part in parts]

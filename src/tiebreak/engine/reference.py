@@ -8,39 +8,68 @@ before it. Micro-batches are formed from the data alone, so a hit gives exactly 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import transformers
 
+from tiebreak.engine.batch import ScoredGroup
 from tiebreak.engine.logprobs import unwrapped
 from tiebreak.engine.microbatch import split
-from tiebreak.engine.products import keeping_copies
-from tiebreak.engine.score import Floats, Scorer, Scores, blocks_of, score_microbatch
-from tiebreak.engine.sequences import ScoredGroup
+from tiebreak.engine.rope import rope_lengths
+from tiebreak.engine.score import Floats, Scorer, Scores, blocks_of, score_parts
 from tiebreak.errors import RunError
 from tiebreak.files import cache_folder
+from tiebreak.process.fast_linear import keeping_copies
 
 # Raise when the arithmetic changes, so that values of older versions are not mixed in.
-ENGINE_VERSION = 3
+ENGINE_VERSION = 5
+# What an adapter's configuration says of where it comes from and how it is used, which changes no number.
+_NAMES_OF_ADAPTER = (
+    "base_model_name_or_path",
+    "revision",
+    "inference_mode",
+    "auto_mapping",
+    "peft_version",
+    "task_type",
+)
 
 
 def fingerprint_weights(model: torch.nn.Module) -> str:
-    """A hash of a model's weights and configuration that matter for its output: same hash, same numbers."""
+    """A hash of all that a model's output depends on besides its tokens: same hash, same numbers.
+
+    These are its weights, its configuration, those of its adapters (their scale is in no weight), and its code where
+    that came along with the model.
+    """
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     config = getattr(model, "config", None)
     if config is not None:
         ignored = {"_name_or_path", "transformers_version", "dtype", "torch_dtype"}
         known = {key: value for key, value in sorted(config.to_dict().items()) if key not in ignored}
         digest.update(repr(known).encode())
+    for name, adapter in sorted(getattr(model, "peft_config", {}).items()):
+        digest.update(f"{name}|{sorted(_function_of(adapter.to_dict()).items())}".encode())
+    if type(model).__module__.startswith("transformers_modules"):
+        digest.update(Path(inspect.getfile(type(model))).read_bytes())
     return digest.hexdigest()
+
+
+def _function_of(adapter: Mapping[str, Any]) -> dict[str, str]:
+    """The keys of an adapter's configuration that may change what it computes, as text in an order of their own."""
+    return {
+        key: repr(sorted(value) if isinstance(value, set) else value)
+        for key, value in adapter.items()
+        if key not in _NAMES_OF_ADAPTER
+    }
 
 
 class ReferenceCache:
@@ -90,42 +119,42 @@ def reference_scores(
     *,
     fingerprint: str,
     cache: ReferenceCache,
-    progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> tuple[Scores, int]:
     """The reference's scores of all groups, from the cache where they are there.
 
     Args:
         model: the reference.
-        groups: groups with equally many endings; read block by block.
+        groups: groups with equally many completions; read block by block.
         scorer: how to score.
         fingerprint: of the reference's weights.
         cache: where scores are looked up and kept.
-        progress: called with the number of groups done so far.
+        on_progress: called with the number of groups done so far.
 
     Returns:
         The scores, and how many groups came from the cache.
     """
     blocks: list[Floats] = []
     done = found = 0
-    device = unwrapped(model).device.type
+    device, lengths = unwrapped(model).device.type, rope_lengths(unwrapped(model))
     for block in blocks_of(groups):
-        parts = split(block, scorer.budget, scorer.path)
+        parts = split(block, scorer.budget, scorer.path, lengths)
         keys = [_key([block[i] for i in part], scorer, fingerprint, device) for part in parts]
         kept = cache.get(keys)
-        out = np.empty((3, len(block), len(block[0].endings)), dtype=np.float32)
-        for part, key in zip(parts, keys, strict=True):
-            value = kept.get(key)
-            shape = (3, len(part), len(block[0].endings))
-            if value is not None and len(value) == 4 * int(np.prod(shape)):
-                out[:, part] = np.frombuffer(value, dtype=np.float32).reshape(shape)
-                found += len(part)
-            else:
-                scores = score_microbatch(model, [block[i] for i in part], scorer)
-                cache.put(key, scores.tobytes())
-                out[:, part] = scores
-            done += len(part)
-            if progress is not None:
-                progress(done)
+        out = np.empty((3, len(block), len(block[0].completions)), dtype=np.float32)
+        whole = [len(kept.get(key, b"")) == 4 * out[:, part].size for part, key in zip(parts, keys, strict=True)]
+        missing = [[block[i] for i in part] for part, there in zip(parts, whole, strict=True) if not there]
+        with closing(score_parts(model, missing, scorer)) as scores:
+            for part, key, there in zip(parts, keys, whole, strict=True):
+                if there:
+                    out[:, part] = np.frombuffer(kept[key], dtype=np.float32).reshape(3, len(part), -1)
+                    found += len(part)
+                else:
+                    out[:, part] = computed = next(scores)
+                    cache.put(key, computed.tobytes())
+                done += len(part)
+                if on_progress is not None:
+                    on_progress(done)
         blocks.append(out)
     joined = np.concatenate(blocks, axis=1) if blocks else np.empty((3, 0, 2), dtype=np.float32)
     return Scores(joined[0], joined[1], joined[2]), found
@@ -133,11 +162,15 @@ def reference_scores(
 
 def _key(groups: Sequence[ScoredGroup], scorer: Scorer, fingerprint: str, device: str) -> bytes:
     threads = torch.get_num_threads()
+    if device.startswith("cuda"):
+        device = f"{device}|{torch.cuda.get_device_name(device)}|{torch.get_float32_matmul_precision()}"
     machine = (device, torch.backends.cpu.get_cpu_capability(), threads, torch.__version__, transformers.__version__)
     what = "" if scorer.measures.length_alpha == 1 else f"|length_alpha={scorer.measures.length_alpha}"
     digest = hashlib.sha256(f"{ENGINE_VERSION}|{machine}|{fingerprint}|{scorer.path}|{scorer.autocast}{what}".encode())
     for group in groups:
-        for tokens in (group.prompt, *group.endings):
+        for tokens in (group.prompt, *group.completions):
             digest.update(len(tokens).to_bytes(4, "little"))
             digest.update(np.asarray(tokens, dtype=np.int32).tobytes())
+        if group.scored:
+            digest.update(repr(group.scored).encode())
     return digest.digest()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 
 from tiebreak.engine.score import Scores
+from tiebreak.metrics import ACCURACY, HELD_OUT, LOSS
 from tiebreak.objectives import Loss, PairLogps, pair_metrics
+
+_REWARDS = "rewards/"  # what such names begin with needs a reference, where the objective has one
 
 
 def held_out_metrics(policy: Scores, reference: Scores | None, *, objective: Loss) -> dict[str, float]:
@@ -13,30 +16,26 @@ def held_out_metrics(policy: Scores, reference: Scores | None, *, objective: Los
 
     Args:
         policy: scores of the model that is measured, chosen first.
-        reference: scores of its reference; None leaves out everything that needs one. A model measured against
+        reference: scores of its reference; None gives no metric that needs one. A model measured against
             itself has no accuracy: all its margins are exactly zero.
         objective: the loss, which also says what a reward is.
     """
-    mine = _pairs(policy)
-    metrics: dict[str, float] = {
-        "eval_logps/accuracies": float((mine.chosen > mine.rejected).double().mean()),
-        "eval_logps/chosen": float(mine.chosen.double().mean()),
-        "eval_logps/rejected": float(mine.rejected.double().mean()),
-        "eval_logits/chosen": float(policy.mean_logit[:, 0].mean(dtype="float64")),
-        "eval_logits/rejected": float(policy.mean_logit[:, 1].mean(dtype="float64")),
-    }
-    if reference is None and objective.needs_reference:
-        return metrics
-    theirs = _pairs(reference) if reference is not None and objective.needs_reference else None
-    metrics["eval_loss"] = float(objective(mine, theirs).double().mean())
-    rewards = pair_metrics(mine, theirs, beta=objective.beta, reward=objective.reward)
+    mine = pair_logps(policy)
+    theirs = pair_logps(reference) if reference is not None and objective.needs_reference else None
+    values = pair_metrics(mine, theirs, beta=objective.beta, reward=objective.reward)
+    if theirs is None and objective.needs_reference:
+        values = {name: value for name, value in values.items() if not name.startswith(_REWARDS)}
+    else:
+        values[LOSS.name] = objective(mine, theirs)
     if policy is reference and theirs is not None:
-        del rewards["rewards/accuracies"]
-    return metrics | {
-        f"eval_{name}": float(value.double().mean()) for name, value in rewards.items() if name.startswith("rewards/")
+        del values[ACCURACY.name]
+    logits = {f"logits/{side}": policy.mean_logit[:, i] for i, side in enumerate(("chosen", "rejected"))}
+    return {HELD_OUT + name: float(value.double().mean()) for name, value in values.items()} | {
+        HELD_OUT + name: float(value.mean(dtype="float64")) for name, value in logits.items()
     }
 
 
-def _pairs(scores: Scores) -> PairLogps:
+def pair_logps(scores: Scores) -> PairLogps:
+    """Scores of pairs, chosen first, as the losses take them."""
     logp, tokens = torch.from_numpy(scores.logp), torch.from_numpy(scores.tokens)
     return PairLogps(logp[:, 0], logp[:, 1], tokens[:, 0], tokens[:, 1])

@@ -1,81 +1,79 @@
-"""Judges that are programs: which data has one, and what its verdicts say of a model, with intervals."""
+"""What a judge's verdicts say of a model, with intervals, as the manifest has them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import cast
 
-import numpy as np
-
-from tiebreak.data.preference import Message
-
-Judge = Callable[[Sequence[Message], str], bool]
-_BUNDLED = "bundled:"
+from tiebreak.evaluate.bootstrap import Estimate
+from tiebreak.evaluate.judges import Comparison, Judge, PointwiseJudge, Prompt, Score, Verdicts
+from tiebreak.evaluate.judges.judge import OnProgress, pass_fail, quiet
+from tiebreak.evaluate.win_rate import longer_by, win_rate
+from tiebreak.formatting.numbers import wilson
+from tiebreak.runs.manifest import JudgeRecord, RateRecord, WinRateRecord
 
 
-@dataclass(frozen=True)
-class Share:
-    """A share with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def judge_for(source: str) -> tuple[str, Judge] | None:
-    """The judge that comes with a data source, with its name; None where there is none."""
-    if not source.startswith(_BUNDLED):
-        return None
-    from tiebreak.bundled.judge import judge
-
-    return "the bundled judge", lambda prompt, answer: judge(prompt, answer).passed
-
-
-def judge_named(setting: str, source: str) -> tuple[str, Judge] | None:
-    """The judge that a recipe asks for.
-
-    Args:
-        setting: `auto`, `none` or `bundled`.
-        source: where the data come from.
-    """
-    if setting == "none":
-        return None
-    return judge_for(_BUNDLED if setting == "bundled" else source)
-
-
-def pass_rate(passed: Sequence[bool]) -> Share:
+def pass_rate(passed: Sequence[bool]) -> Estimate:
     """Share of answers that passed, with Wilson's interval."""
-    n = len(passed)
-    share, z = sum(passed) / n, 1.959964
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return Share(share, max(0.0, middle - half), min(1.0, middle + half))
+    share = sum(passed) / len(passed)
+    return Estimate(share, *wilson(share, len(passed)))
 
 
-def win_rate(before: Sequence[bool], after: Sequence[bool], *, seed: int = 0) -> Share:
-    """How often the model after beats the model before on the same prompts; equal verdicts are half a win.
+def judge_answers(
+    judge: Judge,
+    prompts: Sequence[Prompt],
+    before: Sequence[str],
+    after: Sequence[str],
+    progress: OnProgress = quiet,
+) -> tuple[Verdicts, JudgeRecord]:
+    """A judge's verdicts on two models' answers to the same prompts, and their record.
 
     Args:
-        before, after: whether each answer passed, prompt by prompt.
-        seed: of the bootstrap over prompts that gives the interval (percentiles of 10,000 draws).
+        judge: whose verdicts they are.
+        prompts: at least one.
+        before, after: the answers; the first answer of a comparison is that of the model after.
+        progress: called with the number judged so far.
     """
-    points = 0.5 + 0.5 * (np.asarray(after, dtype=float) - np.asarray(before, dtype=float))
-    draws = np.random.default_rng(seed).integers(0, len(points), size=(10_000, len(points)))
-    low, high = np.percentile(points[draws].mean(axis=1), [2.5, 97.5])
-    return Share(float(points.mean()), float(low), float(high))
+    asked = [Comparison(*each) for each in zip(prompts, after, before, strict=True)]
+    verdicts = judge.compare(asked, progress)
+    return verdicts, judged(judge, verdicts, longer_by(after, before))
 
 
-def judged(name: str, before: Sequence[bool] | None, after: Sequence[bool]) -> dict[str, Any]:
-    """The judge's verdicts in the manifest's form."""
+def judged(judge: Judge, verdicts: Verdicts, longer: Sequence[int]) -> JudgeRecord:
+    """Verdicts as the manifest has them: pass rates where the judge says pass or fail, and the win rate.
 
-    def rate(passed: Sequence[bool]) -> dict[str, Any]:
-        share = pass_rate(passed)
-        return {"pass_rate": share.value, "interval": [share.low, share.high]}
+    Args:
+        judge: whose verdicts they are.
+        verdicts: on comparisons whose first answer is that of the model after.
+        longer: characters that it has more.
+    """
+    wins = win_rate(verdicts.points, longer)
+    both = pass_fail(verdicts.first) and pass_fail(verdicts.second)
+    return JudgeRecord(
+        name=judge.name,
+        prompts=len(verdicts.points),
+        before=_rate(verdicts.second) if both else None,
+        after=_rate(verdicts.first) if both else None,
+        win_rate=None
+        if wins is None
+        else WinRateRecord(value=wins.value.value, interval=(wins.value.low, wins.value.high)),
+        judge=dict(judge.record),
+        not_judged=len(verdicts.points) - verdicts.judged,
+        consistent=verdicts.consistent,
+    )
 
-    entry: dict[str, Any] = {"name": name, "prompts": len(after), "after": rate(after)}
-    if before is not None:
-        wins = win_rate(before, after)
-        entry |= {"before": rate(before), "win_rate": {"value": wins.value, "interval": [wins.low, wins.high]}}
-    return entry
+
+def judged_alone(judge: PointwiseJudge, scores: Sequence[Score]) -> JudgeRecord:
+    """A judge's scores of one model's answers: the pass rate, where it says pass or fail."""
+    return JudgeRecord(
+        name=judge.name,
+        prompts=len(scores),
+        after=_rate(scores) if pass_fail(scores) else None,
+        judge=dict(judge.record),
+        not_judged=sum(score is None for score in scores),
+    )
+
+
+def _rate(scores: Sequence[Score] | None) -> RateRecord:
+    share = pass_rate(cast(Sequence[bool], scores))
+    return RateRecord(pass_rate=share.value, interval=(share.low, share.high))

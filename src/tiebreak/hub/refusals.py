@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tiebreak.errors import InputError, Interrupted, RunError, TiebreakError
-from tiebreak.reach import hub_address, hub_answers, why_unreachable
+from tiebreak.hub_status import NO_XET, hub_address, hub_answers, is_of_xet, why_unreachable
 
 _QUOTA = ("storage", "quota", "too large", "exceed", "billing", "upgrade")
 _AGAIN = "run the same command again: files that have arrived are not sent again"
@@ -84,6 +84,8 @@ def _sentence(error: Exception, repo: str, account: Account) -> TiebreakError:
     if any(isinstance(cause, HTTPError | ConnectionError) for cause in causes):
         return RunError(f"The connection to {hub_address()} was lost during the upload.", where=repo, fix=_AGAIN)
     said = _one_line(account.without_token(str(error)))
+    if is_of_xet(error):
+        return InputError(f"The Hub at {hub_address()} takes no upload by Xet: {said}", where=repo, fix=NO_XET)
     if isinstance(error, ValueError) and said.startswith("Invalid metadata in README.md"):
         return InputError(f"The Hub does not accept the card's head: {said}", where=f"{repo}: README.md")
     if isinstance(error, ValueError) and any(word in said.lower() for word in _QUOTA):
@@ -94,29 +96,29 @@ def _sentence(error: Exception, repo: str, account: Account) -> TiebreakError:
 def _answered(status: int, said: str, repo: str, account: Account) -> TiebreakError:
     """An answer of the Hub by its status."""
     said = _one_line(account.without_token(said))
-    told = f" It says: {said}" if said else ""
+    says = f" It says: {said}" if said else ""
     if status in (413, 507) or (status in (402, 403) and any(word in said.lower() for word in _QUOTA)):
         return _full(repo, said)
     if status == 401:
         return InputError(
-            f"The Hub does not accept the token for '{repo}'.{told}",
+            f"The Hub does not accept the token for '{repo}'.{says}",
             where=repo,
             fix="log in again with `hf auth login --force`; a token in HF_TOKEN goes before the one you logged in with",
         )
     if status in (403, 404):
         return InputError(
-            f"{_who(account)} may not write to '{repo}'.{told}",
+            f"{_who(account)} may not write to '{repo}'.{says}",
             where=repo,
             fix="name a repository of your own, or use a token with the right to write there",
         )
     if status in (400, 422):
-        return InputError(f"The Hub does not accept the upload to '{repo}'.{told}", where=repo)
+        return InputError(f"The Hub does not accept the upload to '{repo}'.{says}", where=repo)
     if status in (409, 412):
         return RunError(
             f"The repository '{repo}' was changed by somebody else at the same time.", where=repo, fix=_AGAIN
         )
     wait = "wait a little, then " if status == 429 else ""
-    return RunError(f"The Hub answered {status} to the upload.{told}", where=repo, fix=wait + _AGAIN)
+    return RunError(f"The Hub answered {status} to the upload.{says}", where=repo, fix=wait + _AGAIN)
 
 
 def _full(repo: str, said: str) -> InputError:

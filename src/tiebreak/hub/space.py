@@ -14,30 +14,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import tiebreak
 from tiebreak.errors import InputError
 from tiebreak.files import write_json, write_text
-from tiebreak.hub.models import Pushed, unknown_license
-from tiebreak.hub.refusals import logged_in
-from tiebreak.hub.stage_run import Choice, check_choice, run_roots, stage_run
-from tiebreak.hub.staged import Staged, check_out, keep, staged, staging_folder
-from tiebreak.hub.upload import Target, check_repo, upload
-from tiebreak.report.hub_ids import hub_id
-from tiebreak.report.licenses import license_fields
-from tiebreak.report.markdown import inline
-from tiebreak.report.text import one_line
-from tiebreak.runs.entries import text
-from tiebreak.runs.find import find_run
-from tiebreak.runs.folder import RunFolder
+from tiebreak.formatting.hub_names import BUNDLED_LICENSE, hub_id, license_fields
+from tiebreak.formatting.text import front_matter, inline, one_line
+from tiebreak.hub.models import Choice, check_choice, recorded_license, stage_run, unknown_license
+from tiebreak.hub.staging import Staged, staged, staging_folder
+from tiebreak.hub.upload import Pushed, Target, check_repo, deliver, dry_run_folder
+from tiebreak.runs.folder import RunFolder, find_run
+from tiebreak.runs.public import run_roots
 
-SERVING = ("gradio", "fastapi", "uvicorn", "httpx", "prometheus_client", "sqlalchemy", "alembic")
+SERVING = (
+    *("gradio", "fastapi", "uvicorn", "httpx", "prometheus_client", "sqlalchemy", "alembic"),
+    *("markdown-it-py", "mdit-py-plugins", "latex2mathml", "nh3"),
+)
 """The packages of the extra `serve`."""
 
 _MODEL, _PACKAGE, _BUNDLED = "model", "tiebreak", "bundled:base"
 # What a push of a run writes beside the weights, and a Space has no use for.
-_ACCOUNT = ("README.md", "report.html", "recipe.yaml", "metrics.jsonl", "curves.png", "curves")
+_REPORT_FILES = ("README.md", "report.html", "recipe.yaml", "metrics.jsonl", "curves.png", "curves")
 _OURS = (f"{_MODEL}/*", f"{_PACKAGE}/*")
 _APP = '''"""Starts the pages of this Space; what they serve is in `space.json`."""
 
@@ -84,7 +80,7 @@ def push_space(
         merge: merge an adapter whose base is on the Hub as well.
         dry_run: write what would be uploaded into a folder; needs no network.
         out: that folder; None is `NAME-space-dry-run` in the working directory.
-        say: told what the user should know; None is nobody.
+        say: called with what the user should know; None is nobody.
     Raises:
         InputError: the run is not finished, needs code of its own, or the Hub refuses; or serving is not installed.
         RunError: the Hub failed or the connection was lost.
@@ -94,24 +90,16 @@ def push_space(
     found = find_run(str(run))
     choice = _choice(found, repo, merge)
     requirements = pinned_requirements()
-    tell = say or (lambda _text: None)
-    if dry_run:
-        folder = Path(out) if out is not None else Path(f"{repo.split('/')[1]}-space-dry-run")
-        check_out(folder)
-        with staging_folder(found.path) as place:
-            what = stage_space(found, place, choice, requirements)
-            return Pushed(repo, what.files, folder=keep(what, folder).folder)
-    if out is not None:
-        raise InputError("--out is for --dry-run.", where="--out", fix="leave it out, or add --dry-run")
-    logged_in()  # a merge takes minutes, and should not have been for nothing
-    choice = Choice(repo, merge=choice.merge, license=unknown_license(found))
-    with staging_folder(found.path) as place:
-        what = stage_space(found, place, choice, requirements)
+    shown = dry_run_folder(repo, out, dry_run=dry_run, suffix="space-dry-run")
+    if shown is None:
+        choice = Choice(repo, merge=choice.merge, license=unknown_license(found))
+    with staging_folder(found.path) as folder:
+        what = stage_space(found, folder, choice, requirements)
         message = f"Upload {found.title} as a Space with Tiebreak"
-        done = upload(what, Target(repo, "space", private), message=message, ours=_OURS, say=tell)
-    if done.changed:
-        tell("The Hub now builds the Space; that takes some minutes.")
-    return Pushed(repo, what.files, committed=done)
+        done = deliver(what, Target(repo, "space", private), message=message, ours=_OURS, shown=shown, say=say)
+    if say is not None and done.committed is not None and done.committed.changed:
+        say("The Hub now builds the Space; that takes some minutes.")
+    return done
 
 
 def _choice(run: RunFolder, repo: str, merge: bool) -> Choice:
@@ -170,12 +158,12 @@ def stage_space(run: RunFolder, to: Path, choice: Choice, requirements: str) -> 
     model = to / _MODEL
     model.mkdir()
     stage_run(run, model, choice)
-    for name in _ACCOUNT:
+    for name in _REPORT_FILES:
         _remove(model / name)
     _copy_package(to / _PACKAGE)
-    license_ = text(run.manifest(), "model", "license") or choice.license
+    license_ = recorded_license(run) or choice.license
     if run.recipe().model.name == _BUNDLED:
-        license_ = "mit"  # that of Tiebreak, which makes it from a seed
+        license_ = BUNDLED_LICENSE
     write_text(to / "README.md", _card(run, choice.repo, license_))
     write_text(to / "app.py", _APP)
     write_text(to / "requirements.txt", requirements)
@@ -197,8 +185,8 @@ def _copy_package(to: Path) -> None:
     source = Path(tiebreak.__file__).resolve().parent
     for path in sorted(source.rglob("*")):
         inside = path.relative_to(source)
-        left_out = any(part.startswith(".") or part in ("__pycache__", "tests") for part in inside.parts)
-        if path.is_file() and not left_out and path.suffix not in (".pyc", ".pyo"):
+        dropped = any(part.startswith(".") or part in ("__pycache__", "tests") for part in inside.parts)
+        if path.is_file() and not dropped and path.suffix not in (".pyc", ".pyo"):
             target = to / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(path)
@@ -245,4 +233,4 @@ def _card(run: RunFolder, repo: str, license_: str | None) -> str:
     if license_:
         head |= license_fields(one_line(license_))
     body = _ABOUT.format(name=inline(name))
-    return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n\n{body}"
+    return f"{front_matter(head)}\n{body}"

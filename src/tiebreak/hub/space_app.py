@@ -20,16 +20,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tiebreak.recipe import ModelSection
-from tiebreak.serve.engine import Engine
-from tiebreak.serve.guard import Guard
-from tiebreak.serve.limits import BodyLimit, RateLimit
+from tiebreak.serve.api.answers import Health
+from tiebreak.serve.api.guard import BodyLimit, Guard, RateLimit
+from tiebreak.serve.generation.engine import Engine
 from tiebreak.serve.pages import PAGE_POLICY, PageSettings, mount_pages
 from tiebreak.serve.pages.data import EXPORT
 from tiebreak.serve.settings import Limits, ServeSettings
-from tiebreak.serve.shapes import Health
+from tiebreak.votes.address import parse_address
 from tiebreak.votes.filters import VoteFilter
-from tiebreak.votes.opening import address_of
-from tiebreak.votes.store import MOST_A_PAGE, VoteStore
+from tiebreak.votes.store import MAX_PAGE, VoteStore
 from tiebreak.votes.vote import Vote
 
 CONFIG = "space.json"
@@ -45,7 +44,7 @@ _EVERY = VoteFilter()
 
 
 class OwnVotesStore(VoteStore):
-    """A store that lists votes of one voter only; counting them all, for the account on the Compare page, goes on."""
+    """A store that lists votes of one voter only; counting them all, for the numbers on the Compare page, goes on."""
 
     def votes(
         self, wanted: VoteFilter = _EVERY, *, limit: int = 100, after: str | None = None, newest_first: bool = False
@@ -58,7 +57,7 @@ class OwnVotesStore(VoteStore):
     def every(self, wanted: VoteFilter = _EVERY) -> Iterator[Vote]:
         """All votes of a filter, oldest first."""
         last: str | None = None
-        while page := super().votes(wanted, limit=MOST_A_PAGE, after=last):
+        while page := super().votes(wanted, limit=MAX_PAGE, after=last):
             yield from page
             last = page[-1].id
 
@@ -178,8 +177,8 @@ def main(folder: Path) -> None:
     """
     import uvicorn
 
-    from tiebreak.serve.loading import Found
-    from tiebreak.serve.local import LocalEngine
+    from tiebreak.serve.generation.loading import Found
+    from tiebreak.serve.generation.local import LocalEngine
 
     settings = read_settings(folder)
     found = [
@@ -193,9 +192,9 @@ def main(folder: Path) -> None:
         )
         for one in settings.models
     ]
-    votes = OwnVotesStore(address_of(os.environ.get(VOTES_VARIABLE) or str(folder / "votes.db")), create=True)
+    votes = OwnVotesStore(parse_address(os.environ.get(VOTES_VARIABLE) or str(folder / "votes.db")), create=True)
     engine = LocalEngine(
-        found, rows=_LIMITS.rows, queue=_LIMITS.queue, max_prompt_tokens=_LIMITS.prompt_tokens, tell=_tell
+        found, rows=_LIMITS.rows, queue=_LIMITS.queue, max_prompt_tokens=_LIMITS.prompt_tokens, on_message=_tell
     )
     app = public_app(engine, votes, folder, settings.title, host=os.environ.get(HOST_VARIABLE))
     uvicorn.run(

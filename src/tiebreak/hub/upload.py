@@ -12,12 +12,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tiebreak.errors import InputError
 from tiebreak.hub.refusals import explained, logged_in
-from tiebreak.hub.staged import Staged
-from tiebreak.reach import patience
+from tiebreak.hub.staging import Staged, StagedFile, keep
+from tiebreak.hub_status import patience
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -80,6 +81,86 @@ def check_repo(repo: str) -> None:
     )
 
 
+@dataclass(frozen=True)
+class Pushed:
+    """What was uploaded, or would be.
+
+    Attributes:
+        repo: the Hub id.
+        files: with their sizes.
+        committed: what came of it; None is a dry run.
+        folder: of a dry run, where everything lies; else None.
+    """
+
+    repo: str
+    files: tuple[StagedFile, ...]
+    committed: Committed | None = None
+    folder: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        done = self.committed
+        return {
+            "repo": self.repo,
+            "url": done.url if done else None,
+            "commit": done.commit if done else None,
+            "changed": done.changed if done else None,
+            "folder": str(self.folder) if self.folder else None,
+            "files": [{"path": file.path, "size": file.size} for file in self.files],
+        }
+
+
+def dry_run_folder(repo: str, out: Path | str | None, *, dry_run: bool, suffix: str = "dry-run") -> Path | None:
+    """Where a dry run shows what would be uploaded; None is an upload, for which somebody has to be logged in.
+
+    Asked before any work is done: gathering takes minutes, and should not have been for nothing.
+
+    Args:
+        repo: `owner/name`.
+        out: the folder; None is `NAME-SUFFIX` in the working directory.
+        dry_run: whether it is one.
+        suffix: as for `out`.
+    Raises:
+        InputError: the folder is not empty or was named without a dry run, or nobody is logged in.
+    """
+    if not dry_run:
+        if out is not None:
+            raise InputError("--out is for --dry-run.", where="--out", fix="leave it out, or add --dry-run")
+        logged_in()
+        return None
+    folder = Path(out) if out is not None else Path(f"{repo.split('/')[1]}-{suffix}")
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise InputError(f"'{folder}' exists and is not an empty folder.", where="--out", fix="name another folder")
+    return folder
+
+
+def deliver(
+    what: Staged,
+    target: Target,
+    *,
+    message: str,
+    ours: Sequence[str],
+    shown: Path | None,
+    say: Callable[[str], None] | None,
+) -> Pushed:
+    """Upload what was gathered, or keep it in the folder of a dry run.
+
+    Args:
+        what, target, message, ours: as for `upload`.
+        shown: the folder of a dry run (see `dry_run_folder`); None is an upload.
+        say: called with what the user should know; None is nobody.
+    Raises:
+        As for `upload`; RunError also where the disk does not take the folder.
+    """
+    tell = say or (lambda _text: None)
+    for note in what.notes:
+        tell(note)
+    if shown is not None:
+        keep(what, shown)
+        return Pushed(target.repo, what.files, folder=shown)
+    return Pushed(target.repo, what.files, committed=upload(what, target, message=message, ours=ours, say=tell))
+
+
 def upload(what: Staged, target: Target, *, message: str, ours: Sequence[str], say: Callable[[str], None]) -> Committed:
     """Upload a folder in one commit.
 
@@ -88,7 +169,7 @@ def upload(what: Staged, target: Target, *, message: str, ours: Sequence[str], s
         target: where to; the repository and the branch are made where they are missing.
         message: of the commit.
         ours: patterns of files that an earlier upload may have left; those that are no longer there are removed.
-        say: told what the user should know.
+        say: called with what the user should know.
     Raises:
         InputError: no token, no right to write, no room, or the Hub cannot be reached.
         RunError: the Hub failed, or the connection was lost; the repository is as it was before.
@@ -99,7 +180,7 @@ def upload(what: Staged, target: Target, *, message: str, ours: Sequence[str], s
     from huggingface_hub import HfApi
 
     api = HfApi(token=account.token, library_name="tiebreak")
-    with explained(target.repo, account), warnings.catch_warnings(record=True) as told:
+    with explained(target.repo, account), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         _make(api, target)
         before = api.repo_info(target.repo, repo_type=target.kind, revision=target.revision).sha
@@ -110,7 +191,7 @@ def upload(what: Staged, target: Target, *, message: str, ours: Sequence[str], s
             repo_type=target.kind,
             revision=target.revision,
         )
-    for warning in told:
+    for warning in warned:
         if issubclass(warning.category, UserWarning):
             say(account.without_token(" ".join(str(warning.message).split())))
     prefix = {"model": "", "dataset": "datasets/", "space": "spaces/"}[target.kind]

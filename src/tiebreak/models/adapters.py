@@ -13,26 +13,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from tiebreak.errors import InputError
+from tiebreak.models import embeddings
+from tiebreak.models.folder import ADAPTER_CONFIG
 from tiebreak.recipe import AdapterSection
 
 if TYPE_CHECKING:  # PEFT takes a while to import, and most runs have no adapter
     from peft import LoraConfig
 
-CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 TRAINED, REFERENCE = "default", "reference"
-_PREFIX = "base_model.model."
+PREFIX = "base_model.model."
 
 
 def is_adapter_folder(folder: Path | str) -> bool:
     """Whether a folder holds an adapter and not a whole model."""
-    return (Path(folder) / CONFIG).is_file() and not (Path(folder) / "config.json").is_file()
+    return (Path(folder) / ADAPTER_CONFIG).is_file() and not (Path(folder) / "config.json").is_file()
 
 
 def has_adapter(model: nn.Module) -> bool:
@@ -41,7 +42,7 @@ def has_adapter(model: nn.Module) -> bool:
 
 
 def block_layers(model: PreTrainedModel) -> list[str]:
-    """Names of the linear layers inside the model's blocks, without their place, such as `q_proj`; sorted."""
+    """Names of the linear layers inside the model's blocks, without their path, such as `q_proj`; sorted."""
     found = set()
     for path, module in model.named_modules():
         in_block = any(part.isdigit() for part in path.split("."))
@@ -105,11 +106,16 @@ def load_adapter(model: PreTrainedModel, folder: Path, *, name: str = TRAINED, t
     config = adapter_config(folder)
     base = config.base_model_name_or_path  # which is written over
     config.inference_mode = not trainable
+    file = folder / WEIGHTS
+    saved_rows = embeddings.rows_in(file, model, PREFIX) if file.is_file() else 0
+    before = embeddings.resize(model, saved_rows)
     model.requires_grad_(False)
     with torch.random.fork_rng(devices=[]):
         model.add_adapter(config, name)
     model.peft_config[name].base_model_name_or_path = base
     read_adapter(model, folder, name=name)
+    if trainable and saved_rows:
+        embeddings.train_new_rows(model, before if before < saved_rows else 0)
     if trainable:
         _train_only(model, name)
 
@@ -142,7 +148,7 @@ def base_name(folder: Path) -> str:
     if not name:
         raise InputError(
             "The adapter does not say which model it belongs to.",
-            where=str(folder / CONFIG),
+            where=str(folder / ADAPTER_CONFIG),
             fix="write its name there as base_model_name_or_path",
         )
     return str(name)
@@ -159,35 +165,16 @@ def read_adapter(model: PreTrainedModel, folder: Path, *, name: str = TRAINED) -
     file = folder / WEIGHTS
     if not file.is_file():
         raise InputError("The adapter has no safetensors weights.", where=str(file))
-    weights = {key.removeprefix(_PREFIX): value for key, value in load_file(file).items()}
+    weights = embeddings.take_tables(model, {key.removeprefix(PREFIX): value for key, value in load_file(file).items()})
     try:
-        told: Any = set_peft_model_state_dict(model, weights, adapter_name=name)
+        report: Any = set_peft_model_state_dict(model, weights, adapter_name=name)
     except RuntimeError as error:
         first = str(error).strip().split("\n")[0]
         raise InputError(f"The adapter does not fit the model: {first}", where=str(folder)) from error
-    if told.unexpected_keys:
+    if report.unexpected_keys:
         raise InputError(
-            f"The adapter has weights for layers that the model lacks: {told.unexpected_keys[0]}", where=str(folder)
+            f"The adapter has weights for layers that the model lacks: {report.unexpected_keys[0]}", where=str(folder)
         )
-
-
-def save_weights(model: PreTrainedModel, folder: Path) -> None:
-    """Write what of a model was trained: its adapter in PEFT's form, or all of it.
-
-    Args:
-        model: with an adapter or without.
-        folder: that exists.
-    """
-    if not has_adapter(model):
-        model.save_pretrained(folder)
-        return
-    from peft import get_peft_model_state_dict
-
-    # Told not to look for changed embeddings, PEFT asks no Hub what the model was like.
-    weights = get_peft_model_state_dict(model, adapter_name=TRAINED, save_embedding_layers=False)
-    whole = {f"{_PREFIX}{key}": value.detach().cpu().contiguous() for key, value in weights.items()}
-    save_file(whole, folder / WEIGHTS, metadata={"format": "pt"})
-    model.peft_config[TRAINED].save_pretrained(str(folder))
 
 
 @contextmanager
@@ -262,6 +249,7 @@ def _targets(model: PreTrainedModel, section: AdapterSection) -> tuple[str, ...]
 
 
 def _train_only(model: PreTrainedModel, name: str) -> None:
-    """Gradients for one adapter and nothing else; switching adapters changes these marks."""
+    """Gradients for one adapter, the embeddings beside it and nothing else; switching adapters changes these marks."""
     for path, parameter in model.named_parameters():
-        parameter.requires_grad_(f".{name}." in path or path.endswith(f".{name}"))
+        of_adapter = f".{name}." in path or path.endswith(f".{name}")
+        parameter.requires_grad_(of_adapter or embeddings.is_trained_beside(parameter))

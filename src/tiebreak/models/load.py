@@ -1,6 +1,7 @@
-"""From a name to a model and its tokenizer: `bundled:base`, a run, a folder, or a Hub id.
+"""From a name to a model and its tokenizer: `bundled:base`, a run, a folder, a GGUF file, or a Hub id.
 
 Weights are read from safetensors only. Code that a model brings along runs only where the recipe says so.
+What cannot be loaded is an error that says why: gated, missing, unreachable, or not what was hoped for.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
+from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.activations import NewGELUActivation
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.utils.hub import cached_file
 
-from tiebreak.bundled import base_model_path
 from tiebreak.errors import InputError
-from tiebreak.models.adapters import CONFIG, base_name, is_adapter_folder, load_adapter, merge
-from tiebreak.models.fuse import fuse
-from tiebreak.models.hub_errors import explained, only_cached
-from tiebreak.models.quantize import Quantization, one_arithmetic, quantization_config
-from tiebreak.runs.loop import LoopFolder
-
-BUNDLED = "bundled:base"
+from tiebreak.hub_status import hub_answers
+from tiebreak.models.adapters import base_name, is_adapter_folder, load_adapter, merge
+from tiebreak.models.folder import ADAPTER_CONFIG, NO_TOKENIZER, check_tokenizer, check_weights
+from tiebreak.models.gguf import gguf_folder
+from tiebreak.models.places import place_of
+from tiebreak.models.precision import Quantization, one_arithmetic, quantization_config
+from tiebreak.models.refusals import LOADING, explained
 
 
 @dataclass(frozen=True)
@@ -43,34 +46,15 @@ def locate(name: str, revision: str | None = None) -> Located:
     """Resolve the name of a model.
 
     Args:
-        name: `bundled:base`, a run folder, a folder with a model, or a Hub id.
+        name: `bundled:base`, a run folder, a folder with a model, a GGUF file, or a Hub id.
         revision: branch, tag or commit; for Hub ids only.
     Raises:
         InputError: the name can be none of these.
     """
-    if name == BUNDLED:
-        return Located(str(base_model_path()))
-    if name.startswith("bundled:"):
-        raise InputError(f"There is no bundled model '{name}'.", where="model.name", fix=f"the one there is: {BUNDLED}")
-    path = Path(name).expanduser()
-    if not name:
-        raise InputError("The model has no name.", where="model.name")
-    loop = LoopFolder(path)
-    if loop.exists:
-        return locate(loop.current())
-    if (path / "recipe.yaml").is_file():
-        if not any((path / "model" / name).is_file() for name in ("config.json", CONFIG)):
-            raise InputError(
-                f"The run '{name}' has no finished model yet.",
-                where=str(path / "model"),
-                fix=f"finish it with: tiebreak train --out {name} --resume",
-            )
-        return Located(str(path / "model"))
-    if path.is_dir():
-        return Located(str(path))
-    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise InputError(f"There is no model folder '{name}'.", where="model.name")
-    return Located(name, revision)
+    place = place_of(name)
+    if place is None:
+        return Located(name, revision)
+    return Located(str(gguf_folder(place) if place.is_file() else place))
 
 
 def adapter_folder(name: str, revision: str | None = None) -> Path | None:
@@ -116,7 +100,9 @@ def load_model(
         load_adapter(base, adapter, trainable=False)
         return merge(base)
     found = locate(name, revision)
-    local = only_cached(found.source)
+    local = _only_cached(found.source)
+    if found.is_local:
+        check_weights(Path(found.source))
     more: dict[str, Any] = {}
     if quantize is not None:
         config = quantization_config(quantize, dtype)
@@ -130,14 +116,14 @@ def load_model(
             trust_remote_code=trust_remote_code,
             output_loading_info=True,
             local_files_only=local,
-            adapter_kwargs={"local_files_only": local},  # it looks for an adapter on its own account
+            adapter_kwargs={"local_files_only": local},  # it looks for an adapter by itself
             **more,
         )
-    except (OSError, ValueError, KeyError, ImportError, HFValidationError) as error:
+    except LOADING as error:
         raise explained(error, name, found.source, found.revision) from error
     model: PreTrainedModel = loaded[0]
-    told: dict[str, Any] = loaded[1]
-    missing = sorted(told.get("missing_keys", ()))
+    report: dict[str, Any] = loaded[1]
+    missing = sorted(report.get("missing_keys", ()))
     if missing:
         raise InputError(
             f"'{name}' lacks weights of a language model: {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}",
@@ -146,7 +132,7 @@ def load_model(
         )
     _make_savable(model)
     one_arithmetic(model)
-    fuse(model)
+    _fuse_gelu(model)
     model.train(False)
     return model
 
@@ -158,13 +144,15 @@ def hub_adapter(repo: str, revision: str | None) -> Path | None:
     """
     quiet = {f"_raise_exceptions_for_{kind}": False for kind in ("missing_entries", "gated_repo", "connection_errors")}
     try:
-        config = cached_file(repo, CONFIG, revision=revision or "main", local_files_only=only_cached(repo), **quiet)
+        config = cached_file(
+            repo, ADAPTER_CONFIG, revision=revision or "main", local_files_only=_only_cached(repo), **quiet
+        )
     except (OSError, ValueError, HFValidationError):
         return None
     if config is None:
         return None
     patterns = ["adapter_*", "tokenizer*", "*.jinja", "special_tokens_map.json", "vocab*", "merges.txt"]
-    local = only_cached(repo)
+    local = _only_cached(repo)
     folder = Path(snapshot_download(repo, revision=revision, allow_patterns=patterns, local_files_only=local))
     return folder if is_adapter_folder(folder) else None
 
@@ -178,6 +166,23 @@ def _make_savable(model: PreTrainedModel) -> None:
                 setattr(config, name, None)
 
 
+def check_readable_again(model: PreTrainedModel) -> None:
+    """Refuse a model that could not be loaded again after it is trained and written.
+
+    Of some models that also see, `transformers` loads the part that writes, but saves it as a kind it does not load.
+
+    Raises:
+        InputError: it is of such a kind.
+    """
+    known = type(model.config) in MODEL_FOR_CAUSAL_LM_MAPPING
+    if not known and type(model).__module__.startswith("transformers."):
+        raise InputError(
+            f"{type(model).__name__} cannot be loaded again once all of it is trained and written.",
+            where="model.name",
+            fix="train an adapter (--adapter lora), or choose another model",
+        )
+
+
 def load_tokenizer(
     name: str, *, revision: str | None = None, trust_remote_code: bool = False
 ) -> PreTrainedTokenizerBase:
@@ -187,15 +192,19 @@ def load_tokenizer(
         InputError: there is no such model, it cannot be reached, or it has no tokenizer.
     """
     found = locate(name, revision)
+    if found.is_local:
+        check_tokenizer(Path(found.source), name)
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             found.source,
             revision=found.revision or "main",
             trust_remote_code=trust_remote_code,
-            local_files_only=only_cached(found.source),
+            local_files_only=_only_cached(found.source),
         )
-    except (OSError, ValueError, KeyError, ImportError, HFValidationError) as error:
+    except LOADING as error:
         raise explained(error, name, found.source, found.revision) from error
+    if not tokenizer.get_vocab():  # made of the configuration alone
+        raise InputError(f"The model '{name}' has no tokenizer.", where=f"model.name = {name}", fix=NO_TOKENIZER)
     return tokenizer
 
 
@@ -210,7 +219,27 @@ def load_config(name: str, *, revision: str | None = None, trust_remote_code: bo
             found.source,
             revision=found.revision or "main",
             trust_remote_code=trust_remote_code,
-            local_files_only=only_cached(found.source),
+            local_files_only=_only_cached(found.source),
         )
-    except (OSError, ValueError, KeyError, ImportError, HFValidationError) as error:
+    except LOADING as error:
         raise explained(error, name, found.source, found.revision) from error
+
+
+def _fuse_gelu(model: PreTrainedModel) -> None:
+    """Exchange what is written as many small operations for the one kernel that does the same.
+
+    The tanh form of GELU, as GPT-2 has it, is eight operations element by element where written out.
+    """
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if type(child) is NewGELUActivation:
+                setattr(module, name, nn.GELU(approximate="tanh"))
+
+
+def _only_cached(source: str) -> bool:
+    """Whether a model is to be read from the cache alone: its name is a Hub id, and the Hub does not answer.
+
+    Args:
+        source: a folder or a Hub id.
+    """
+    return not Path(source).is_dir() and not hub_answers()

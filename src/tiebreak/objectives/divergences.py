@@ -1,20 +1,21 @@
 """f-divergences between policy and reference: what a log-ratio is worth as a score.
 
 Direct preference optimization keeps the policy close to the reference by the reverse Kullback-Leibler divergence.
-With another f-divergence the log-ratio log u of an ending is replaced by f'(u); constants cancel in the margin, so
+With another f-divergence the log-ratio log u of a completion is replaced by f'(u); constants cancel in the margin, so
 only losses of the margin have such a form.
 """
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-from torch.nn.functional import logsigmoid
-
-from tiebreak.objectives.pairs import PairLogps, log_ratios
+from tiebreak.objectives.functional import logsigmoid, where
+from tiebreak.objectives.logps import PairLogps, log_ratios
 from tiebreak.objectives.settings import Divergence, DivergenceAlpha
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Past e**30 the exponential goes on along its tangent, so that scores, their squares and their gradients fit float32.
 STEEPEST = 30.0
@@ -23,14 +24,14 @@ STEEPEST = 30.0
 def scores(
     policy: PairLogps, reference: PairLogps, divergence: Divergence, divergence_alpha: DivergenceAlpha
 ) -> tuple[Tensor, Tensor]:
-    """What the endings of each pair are worth before they are scaled by beta.
+    """What the completions of each pair are worth before they are scaled by beta.
 
     Args:
         policy, reference: log-probs of the pairs, each field of shape (pairs,), in nats.
         divergence: reverse_kl leaves the log-ratios as they are.
         divergence_alpha: order of the alpha divergence, in (0, 1); towards 1 it becomes reverse_kl, at 0 forward_kl.
     Returns:
-        Scores of the chosen and of the rejected endings, each of shape (pairs,); 0 where policy and reference agree.
+        Scores of the chosen and of the rejected completions, each of shape (pairs,); 0 where both models agree.
     Source:
         Wang et al. 2023, arXiv 2309.16240, the theorem on f-DPO and the table of divergences before it.
     """
@@ -52,4 +53,4 @@ def _score(log_ratio: Tensor, divergence: Divergence, alpha: float) -> Tensor:
 
 def _expm1(x: Tensor) -> Tensor:
     tangent = math.exp(STEEPEST) * (1 + x - STEEPEST) - 1
-    return torch.where(x > STEEPEST, tangent, torch.expm1(x.clamp(max=STEEPEST)))
+    return where(x > STEEPEST, tangent, x.clamp(max=STEEPEST).expm1())

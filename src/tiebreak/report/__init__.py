@@ -1,4 +1,1 @@
-"""What a run says about itself: figures, the HTML report, the model card, and the table for the terminal.
-
-The page is in `page`, the card in `card`, the table in `table`; none of them loads a model.
-"""
+"""A run's report: curves, before and after, a verdict, the HTML page and the model card; none of it loads a model."""

@@ -1,7 +1,8 @@
-"""How a plot looks: a small SVG that takes its colours and its font from the page it stands in.
+"""How the curves of a run look: as SVG that takes its colours and its font from the page it stands in, and as a PNG.
 
-matplotlib draws with marked colours; afterwards these become CSS variables with a fallback, so that one drawing reads
-well on light and on dark. Nothing of matplotlib's global state stays changed.
+For SVG, matplotlib draws with marked colours; afterwards these become CSS variables with a fallback, so that one
+drawing reads well on light and on dark. Nothing of matplotlib's global state stays changed. What is drawn stands in
+`curves`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from tiebreak.report.series import Series
-
-if TYPE_CHECKING:
-    from tiebreak.report.curves import Line, Plot
+from tiebreak.metrics import Plot
+from tiebreak.report.curves import Line, Series, logged_lines, plots
 
 _WIDTH, _HEIGHT = 420, 230  # points; on a page the drawing scales
 _MARKED = {  # the colours that matplotlib writes, and what the page makes of them
@@ -37,8 +38,76 @@ _UNUSED = re.compile(
     re.DOTALL,
 )
 
+# The picture of a card, which is read on a light and on a dark page.
+_COLOURS = {"accent": "#12857c", "quiet": "#8a8a8a"}
+_INK, _LIGHT_GRID = "#333333", "#dddddd"
 
-def draw(plot: Plot, found: Mapping[Line, Series]) -> tuple[str, str]:
+
+@dataclass(frozen=True)
+class DrawnPlot:
+    """A drawn plot: an inline SVG element, its title and its caption, both plain text."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str
+
+
+def draw_plots(rows: Sequence[Mapping[str, Any]]) -> list[DrawnPlot]:
+    """Draw what a run logged.
+
+    Args:
+        rows: the rows of metrics.jsonl.
+    Returns:
+        Each plot of which at least one value was logged. The same rows give the same SVG.
+    """
+    drawn = []
+    for plot in plots():
+        found = logged_lines(plot, rows)
+        if any(series.last for series in found.values()):
+            svg, outside = _draw(plot, found)
+            notes = [plot.caption, *(_lost(line, series) for line, series in found.items()), outside]
+            drawn.append(DrawnPlot(plot.name, plot.title, " ".join(filter(None, notes)), svg))
+        elif found:
+            notes = [_lost(line, series) for line, series in found.items()]
+            drawn.append(DrawnPlot(plot.name, plot.title, " ".join(notes), ""))
+    return drawn
+
+
+def write_picture(rows: Sequence[Mapping[str, Any]], path: Path) -> bool:
+    """Draw loss, accuracy and margin side by side as one PNG, as far as they were logged.
+
+    Args:
+        rows: the rows of metrics.jsonl.
+        path: the PNG file; the same rows give the same bytes.
+    Returns:
+        Whether there was anything to draw.
+    """
+    logged = {plot: logged_lines(plot, rows) for plot in plots() if plot.pictured}
+    finite = {plot: {line: series for line, series in lines.items() if series.last} for plot, lines in logged.items()}
+    found = {plot: lines for plot, lines in finite.items() if lines}
+    if not found:
+        return False
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * len(found), 2.9), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    for position, (plot, lines) in enumerate(found.items(), start=1):
+        _picture(figure.add_subplot(1, len(found), position), plot, lines)
+    figure.savefig(path, format="png", dpi=120)
+    return True
+
+
+def _lost(line: Line, series: Series) -> str:
+    if not series.lost or series.first_lost is None:
+        return ""
+    of = f"{line.label} " if line.label else ""
+    count = "One value" if series.lost == 1 else f"{series.lost:,} values"
+    return f"{count} of {of}{line.metric} not finite, first at step {series.first_lost:,.0f}."
+
+
+def _draw(plot: Plot, found: Mapping[Line, Series]) -> tuple[str, str]:
     """Draw one plot.
 
     Args:
@@ -159,14 +228,14 @@ def _label(axes: Any, plot: Plot, found: Mapping[Line, Series]) -> None:
     if plot.level is not None and found:
         ends.append((plot.level[0], plot.level[1], _TEXT))
     least = 0.09 * (top - bottom)
-    places: list[float] = []
+    heights: list[float] = []
     for end, _, _ in sorted(ends):
-        places.append(max(end, places[-1] + least) if places else end)
-    over = max(0.0, places[-1] - top) if places else 0.0
-    for place, (_, label, colour) in zip(places, sorted(ends), strict=True):
+        heights.append(max(end, heights[-1] + least) if heights else end)
+    over = max(0.0, heights[-1] - top) if heights else 0.0
+    for height, (_, label, colour) in zip(heights, sorted(ends), strict=True):
         axes.annotate(
             label,
-            (1.0, place - over),
+            (1.0, height - over),
             xycoords=("axes fraction", "data"),
             xytext=(9, 0),
             textcoords="offset points",
@@ -216,3 +285,25 @@ def _inline(document: str, title: str) -> str:
 
 def _font(found: re.Match[str]) -> str:
     return f"font: {found[1] or found[2]} var(--curve-font, sans-serif)"
+
+
+def _picture(axes: Any, plot: Plot, lines: Mapping[Line, Series]) -> None:
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    for line, series in lines.items():
+        marker = "o" if line.look == "accent" and len(series.steps) <= _MOST_DOTS else None
+        axes.plot(series.steps, series.values, marker=marker, color=_COLOURS[line.look], label=line.label)
+    if plot.level is not None:
+        axes.axhline(plot.level[0], color=_LIGHT_GRID, linestyle="--", label=plot.level[1])
+    if plot.percent:
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.set_title(plot.title, color=_INK)
+    axes.set_xlabel("steps", color=_INK)
+    axes.grid(axis="y", color=_LIGHT_GRID)
+    axes.set_axisbelow(True)
+    axes.spines["bottom"].set_color(_LIGHT_GRID)
+    axes.tick_params(colors=_INK, length=0)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.legend(frameon=False, labelcolor=_INK)

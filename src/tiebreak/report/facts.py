@@ -1,16 +1,16 @@
 """What a run used and how it ran, as pairs of a name and a value in plain words.
 
-Only what the manifest records: a fact that is not there is left out.
+Only what the manifest records: a fact that is not there is dropped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from tiebreak.report import forms
-from tiebreak.runs.entries import counts, entry, is_supervised, number, text
+from tiebreak.formatting import numbers
+from tiebreak.runs.manifest import DataRecord, Manifest
+from tiebreak.tasks import TASKS
 
 _TEMPLATES = {"chat": "the model's chat template", "transcript": "Human / Assistant turns"}
 _TIMES = (("prepare", "preparing"), ("reference", "reference"), ("train", "training"), ("samples", "samples"))
@@ -24,58 +24,81 @@ class Fact:
     value: str
 
 
-def data_facts(manifest: Mapping[str, Any]) -> list[Fact]:
+def data_facts(manifest: Manifest) -> list[Fact]:
     """Which data was used, in which form, how much of it."""
-    unit = "demonstration" if is_supervised(manifest) else "pair"
-    schema, why = text(manifest, "data", "schema"), text(manifest, "data", "why")
-    template = text(manifest, "data", "template")
-    train, held_out = number(manifest, "data", "train"), number(manifest, "data", "held_out")
+    data, task = manifest.data, TASKS[manifest.task]
+    if data is None:
+        return []
+
+    def counted(examples: int | None) -> str | None:
+        return None if examples is None else f"{examples:,} {task.example if examples == 1 else task.examples}"
+
     return _given(
-        ("source", text(manifest, "data", "source")),
-        ("trained on", _counted(train, unit)),
-        ("held out", _counted(held_out, unit)),
-        ("format", f"{schema} ({why})" if schema and why else schema),
-        ("conversations as", _TEMPLATES.get(template, template) if template else None),
-        ("data fingerprint", text(manifest, "data", "fingerprint")),
+        ("source", data.source),
+        ("commit", data.commit),
+        _trained_on(manifest, data),
+        ("held out", counted(data.held_out)),
+        ("format", _because(data.schema_, data.why)),
+        ("conversations as", _TEMPLATES.get(data.template, data.template) if data.template else None),
+        ("data fingerprint", data.fingerprint),
     )
 
 
-def left_out(manifest: Mapping[str, Any]) -> list[Fact]:
-    """How many rows were left out, and how many were cut and used, by reason, the commonest first."""
-    dropped = [Fact(reason, forms.whole(n)) for reason, n in counts(manifest, "data", "left_out").items()]
-    trimmed = [Fact(f"{reason}, but used", forms.whole(n)) for reason, n in counts(manifest, "data", "trimmed").items()]
-    return dropped + trimmed
+def _trained_on(manifest: Manifest, data: DataRecord) -> tuple[str, str | None]:
+    """How many examples there are and how many were seen, which in a short run are fewer."""
+    task = TASKS[manifest.task]
+    if data.train is None:
+        return "trained on", None
+    there = f"{data.train:,} {task.example if data.train == 1 else task.examples}"
+    if data.seen is None:
+        return ("trained on" if manifest.state == "finished" else "to train on"), there
+    return "trained on", there if data.seen >= data.train else f"{data.seen:,} of {there}"
 
 
-def model_facts(manifest: Mapping[str, Any]) -> list[Fact]:
+def dropped(manifest: Manifest) -> list[Fact]:
+    """How many rows were dropped, and how many were trimmed and used, by reason, the commonest first."""
+    if manifest.data is None:
+        return []
+    gone = [Fact(reason, numbers.whole(n)) for reason, n in _commonest_first(manifest.data.dropped)]
+    trimmed = [Fact(f"{reason}, but used", numbers.whole(n)) for reason, n in _commonest_first(manifest.data.trimmed)]
+    return gone + trimmed
+
+
+def model_facts(manifest: Manifest) -> list[Fact]:
     """What was trained."""
+    model = manifest.model
+    if model is None:
+        return []
     return _given(
-        ("model", text(manifest, "model", "name")),
-        ("revision", text(manifest, "model", "revision")),
-        ("architecture", text(manifest, "model", "architecture")),
-        ("parameters", _whole(number(manifest, "model", "parameters"))),
-        ("license", text(manifest, "model", "license")),
-        ("model fingerprint", text(manifest, "model", "fingerprint")),
+        ("model", model.name),
+        ("revision", model.revision),
+        ("model commit", model.commit),
+        ("architecture", model.architecture),
+        ("parameters", None if model.parameters is None else numbers.whole(model.parameters)),
+        ("license", model.license),
+        ("model fingerprint", model.fingerprint),
     )
 
 
-def run_facts(manifest: Mapping[str, Any]) -> list[Fact]:
+def run_facts(manifest: Manifest) -> list[Fact]:
     """How it was computed, where, and how long it took."""
-    precision, why = text(manifest, "precision", "name"), text(manifest, "precision", "reason")
-    check = text(manifest, "self_check", "reason") or text(manifest, "self_check", "path")
-    tokens = number(manifest, "tokens_per_microbatch")
+    precision, check, tokens = manifest.precision, manifest.self_check, manifest.tokens_per_microbatch
     return _given(
         ("steps", _steps(manifest)),
         ("best step", _best(manifest)),
-        ("batches", check),
-        ("precision", f"{precision} ({why})" if precision and why else precision),
-        ("micro-batch", f"{forms.whole(tokens)} tokens" if tokens is not None else None),
+        ("held-out pairs", _pairs(manifest)),
+        ("answers", _answers(manifest)),
+        ("batches", None if check is None else check.reason or check.path),
+        ("precision", None if precision is None else _because(precision.name, precision.reason)),
+        ("micro-batch", None if tokens is None else f"{numbers.whole(tokens)} tokens"),
         ("time", _times(manifest)),
+        ("resumed", _often(manifest.resumed)),
+        ("command", manifest.commands[-1] if manifest.commands else None),
         ("machine", _machine(manifest)),
-        ("device", text(manifest, "device")),
-        ("versions", _versions(manifest)),
-        ("began", forms.when(text(manifest, "created")) if text(manifest, "created") else None),
-        ("ended", forms.when(text(manifest, "finished")) if text(manifest, "finished") else None),
+        ("device", manifest.device),
+        ("versions", _joined(f"{name} {version}" for name, version in manifest.versions.items())),
+        ("began", numbers.when(manifest.created) if manifest.created else None),
+        ("ended", numbers.when(manifest.finished) if manifest.finished else None),
     )
 
 
@@ -83,53 +106,72 @@ def _given(*pairs: tuple[str, str | None]) -> list[Fact]:
     return [Fact(name, value) for name, value in pairs if value]
 
 
-def _counted(n: float | None, unit: str) -> str | None:
-    return None if n is None else f"{forms.whole(n)} {unit}{'' if n == 1 else 's'}"
+def _because(what: str | None, why: str | None) -> str | None:
+    return f"{what} ({why})" if what and why else what
 
 
-def _whole(value: float | None) -> str | None:
-    return None if value is None else forms.whole(value)
+def _commonest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(((reason, n) for reason, n in counts.items() if n), key=lambda item: (-item[1], item[0]))
 
 
-def _steps(manifest: Mapping[str, Any]) -> str | None:
-    steps, epoch = number(manifest, "length", "steps"), number(manifest, "length", "steps_an_epoch")
-    if steps is None:
+def _steps(manifest: Manifest) -> str | None:
+    length = manifest.length
+    if length is None:
         return None
-    return forms.whole(steps) + (f" ({forms.whole(epoch)} an epoch)" if epoch else "")
+    an_epoch = f" ({numbers.whole(length.steps_an_epoch)} an epoch)" if length.steps_an_epoch else ""
+    return numbers.whole(length.steps) + an_epoch
 
 
-def _best(manifest: Mapping[str, Any]) -> str | None:
-    step, metric = number(manifest, "best", "step"), text(manifest, "best", "metric")
-    if step is None or metric is None:
+def _best(manifest: Manifest) -> str | None:
+    best = manifest.best
+    return None if best is None else f"{numbers.whole(best.step)}, by {best.metric} {numbers.plain(best.value)}"
+
+
+def _times(manifest: Manifest) -> str | None:
+    spent = [(word, manifest.timings.get(name)) for name, word in _TIMES]
+    return _joined(f"{word} {numbers.duration(seconds)}" for word, seconds in spent if seconds is not None)
+
+
+def _pairs(manifest: Manifest) -> str | None:
+    pairs = manifest.pairs
+    if pairs is None:
         return None
-    return f"{forms.whole(step)}, by {metric} {forms.plain(number(manifest, 'best', 'value'))}"
+    flips = (
+        f"the chosen answer became the likelier one in {pairs.to_chosen:,}, the rejected one in {pairs.to_rejected:,}"
+    )
+    return f"{pairs.better:,} better, {pairs.worse:,} worse; {flips}"
 
 
-def _times(manifest: Mapping[str, Any]) -> str | None:
-    spent = [(word, number(manifest, "timings", name)) for name, word in _TIMES]
-    return _joined(f"{word} {forms.duration(seconds)}" for word, seconds in spent if seconds is not None)
-
-
-def _machine(manifest: Mapping[str, Any]) -> str | None:
-    cores, threads = number(manifest, "hardware", "cores"), number(manifest, "threads")
-    memory, gpus = number(manifest, "hardware", "memory_gb"), entry(manifest, "hardware", "gpus")
-    return _joined(
-        part
-        for part in (
-            text(manifest, "hardware", "system"),
-            text(manifest, "hardware", "processor"),
-            f"{forms.whole(cores)} cores" if cores else None,
-            f"{forms.whole(threads)} threads used" if threads else None,
-            f"{forms.plain(memory)} GB memory" if memory else None,
-            *(str(gpu) for gpu in (gpus if isinstance(gpus, list) else [])),
-        )
-        if part
+def _answers(manifest: Manifest) -> str | None:
+    answers = manifest.answers
+    if answers is None:
+        return None
+    before, after = answers.before, answers.after
+    return (
+        f"{before.tokens:.0f} tokens before, {after.tokens:.0f} after; "
+        f"said again {numbers.percent(before.repetition)} before, {numbers.percent(after.repetition)} after "
+        f"(means of {answers.prompts:,}; triples of words)"
     )
 
 
-def _versions(manifest: Mapping[str, Any]) -> str | None:
-    found = entry(manifest, "versions")
-    return _joined(f"{name} {version}" for name, version in found.items()) if isinstance(found, Mapping) else None
+def _often(times: int) -> str | None:
+    return {0: None, 1: "once", 2: "twice"}.get(times, f"{times:,} times")
+
+
+def _machine(manifest: Manifest) -> str | None:
+    hardware, threads = manifest.hardware, manifest.threads
+    return _joined(
+        part
+        for part in (
+            hardware.system,
+            hardware.processor,
+            f"{numbers.whole(hardware.cores)} cores" if hardware.cores else None,
+            f"{numbers.whole(threads)} threads used" if threads else None,
+            f"{numbers.plain(hardware.memory_gb)} GB memory" if hardware.memory_gb else None,
+            *hardware.gpus,
+        )
+        if part
+    )
 
 
 def _joined(parts: Iterable[str]) -> str | None:

@@ -6,12 +6,11 @@ Quotes names for the language they stand in; escapes nothing for HTML or Markdow
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from tiebreak.report.text import one_line
-from tiebreak.runs.entries import is_supervised, state, text
+from tiebreak.formatting.text import one_line
+from tiebreak.runs.manifest import Manifest
+from tiebreak.tasks import TASKS
 
 _LOAD = """\
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -73,7 +72,7 @@ class Loading:
 PLAIN = Loading()
 
 
-def python_snippet(manifest: Mapping[str, Any], name: str, loading: Loading = PLAIN) -> str:
+def python_snippet(manifest: Manifest, name: str, loading: Loading = PLAIN) -> str:
     """Python that loads the model and answers one prompt, in the form that the model was trained on.
 
     Args:
@@ -81,16 +80,16 @@ def python_snippet(manifest: Mapping[str, Any], name: str, loading: Loading = PL
         name: folder or Hub id to load.
         loading: what it takes to load it.
     """
-    name = text(manifest, "published") or name
+    name = manifest.published or name
     more = f", revision={_python_text(loading.revision)}" if loading.revision else ""
     more += ", trust_remote_code=True" if loading.trust_remote_code else ""
     load = _LOAD_ADAPTER if loading.adapter else _LOAD
     tokenizer = _python_text(loading.tokenizer) if loading.tokenizer else f"name{more}"
-    prompt = _CHAT if text(manifest, "data", "template") == "chat" else _TRANSCRIPT
+    prompt = _CHAT if manifest.data is not None and manifest.data.template == "chat" else _TRANSCRIPT
     return load.format(name=_python_text(name), more=more, tokenizer=tokenizer) + prompt + _ANSWER
 
 
-def commands(manifest: Mapping[str, Any], run: str, *, has_model: bool) -> list[Command]:
+def commands(manifest: Manifest, run: str, *, has_model: bool) -> list[Command]:
     """What to do next.
 
     Args:
@@ -98,18 +97,17 @@ def commands(manifest: Mapping[str, Any], run: str, *, has_model: bool) -> list[
         run: its folder.
         has_model: whether there is a model to use.
     """
-    if published := text(manifest, "published"):
+    if published := manifest.published:
         return [
             Command("talk to the model", f"tiebreak chat {shlex.quote(published)}"),
             Command("measure it on other data", f"tiebreak evaluate {shlex.quote(published)} --data SOURCE"),
         ]
     quoted = shlex.quote(one_line(run, 400))
-    verb = "sft" if is_supervised(manifest) else "train"
-    resume = Command("go on with the run", f"tiebreak {verb} --out {quoted} --resume")
+    resume = Command("go on with the run", f"tiebreak {TASKS[manifest.task].command} --out {quoted} --resume")
     if not has_model:
         return [resume]
     return [
-        *([] if state(manifest) == "finished" else [resume]),
+        *([] if manifest.state == "finished" else [resume]),
         Command("talk to the model", f"tiebreak chat {quoted}"),
         Command("measure it on other data", f"tiebreak evaluate {quoted} --data SOURCE"),
         Command("compare it with another run", f"tiebreak runs compare {quoted} OTHER_RUN"),

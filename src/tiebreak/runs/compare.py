@@ -1,33 +1,21 @@
-"""Runs side by side: what differs in their recipes, how their figures compare, and whether they may be compared.
+"""Runs side by side: what differs in their recipes, how their metrics compare, and whether they may be compared.
 
 Reads recipes and manifests; runs that are not finished, or of which a part is missing, are compared as far as they go.
+Which metrics are compared, and which way is better, stands in `metrics`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from tiebreak.errors import InputError
-from tiebreak.runs.entries import as_number, entry, is_supervised, number, text
-
-if TYPE_CHECKING:
-    from tiebreak.runs.folder import RunFolder
-
-_TAIL = 1 << 16  # bytes: many lines of metrics, and little to read of a long run
-# What is compared: the name in JSON, where it stands in a manifest, and which way is better.
-METRICS: tuple[tuple[str, tuple[str, ...], Literal["higher", "lower"] | None], ...] = (
-    ("eval_rewards/accuracies", ("after", "eval_rewards/accuracies"), "higher"),
-    ("eval_rewards/margins", ("after", "eval_rewards/margins"), None),  # grows with beta
-    ("eval_loss", ("after", "eval_loss"), None),  # each objective has its own scale
-    ("eval_logps/accuracies", ("after", "eval_logps/accuracies"), "higher"),
-    ("judge.pass_rate", ("judge", "after", "pass_rate"), "higher"),
-    ("judge.win_rate", ("judge", "win_rate", "value"), "higher"),
-    ("train_seconds", ("timings", "train"), "lower"),
-)
+from tiebreak.metrics import ACCURACY, LOSS, Better, Metric, shown_in
+from tiebreak.runs.folder import RunFolder
+from tiebreak.runs.manifest import Manifest
+from tiebreak.runs.metrics_file import last_step
+from tiebreak.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -62,8 +50,8 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A figure of each run.
+class ComparedMetric:
+    """A metric of each run.
 
     Attributes:
         values: in the order of the runs; None where it was not measured.
@@ -82,13 +70,13 @@ class Comparison:
     Attributes:
         runs: the runs, in the order given.
         settings: the keys of their recipes that differ.
-        metrics: final figures that at least one run has.
-        notes: why figures cannot be compared directly, if so.
+        metrics: final metrics that at least one run has.
+        notes: why metrics cannot be compared directly, if so.
     """
 
     runs: tuple[Summary, ...]
     settings: tuple[Setting, ...]
-    metrics: tuple[Metric, ...]
+    metrics: tuple[ComparedMetric, ...]
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -97,23 +85,22 @@ class Comparison:
 
 
 def summarize(run: RunFolder) -> Summary:
-    """A run on one line; a run that cannot be read is one with the status `damaged`."""
+    """A run on one line; a run whose manifest cannot be read is one with the status `damaged`."""
     try:
-        manifest = run.manifest()
+        manifest, status = run.load_manifest(), None
     except (InputError, OSError):
-        manifest = {"status": "damaged"}
-    steps = number(manifest, "length", "steps")
+        manifest, status = Manifest(), "damaged"
     return Summary(
         name=run.path.name or str(run.path),
         path=str(run.path),
-        status=text(manifest, "status") or "not begun",
-        model=text(manifest, "model", "name"),
-        data=text(manifest, "data", "source"),
-        step=_last_step(run.metrics_path),
-        steps=None if steps is None else int(steps),
-        accuracy=number(manifest, "after", "eval_rewards/accuracies"),
-        loss=number(manifest, "after", "eval_loss"),
-        created=text(manifest, "created"),
+        status=status or manifest.status or "not begun",
+        model=(manifest.model.name if manifest.model else None) or None,
+        data=(manifest.data.source if manifest.data else None) or None,
+        step=last_step(run.metrics_path),
+        steps=manifest.length.steps if manifest.length else None,
+        accuracy=manifest.final(ACCURACY.recorded),
+        loss=manifest.final(LOSS.recorded),
+        created=manifest.created or None,
     )
 
 
@@ -129,15 +116,12 @@ def compare(runs: Sequence[RunFolder]) -> Comparison:
     """
     if len(runs) < 2:
         raise InputError("A comparison needs at least two runs.", fix="`tiebreak runs list` names them")
-    manifests = [run.manifest() for run in runs]
+    manifests = [run.load_manifest() for run in runs]
     settings = differing([run.recipe().model_dump(by_alias=True, mode="json") for run in runs])
     changed = {setting.key for setting in settings}
     one_loss = not any(key.startswith("objective.") for key in changed)
-    same_scale = one_loss and len({is_supervised(each) for each in manifests}) == 1
-    metrics = [
-        _metric(name, [number(manifest, *keys) for manifest in manifests], better or _if_same_scale(name, same_scale))
-        for name, keys, better in METRICS
-    ]
+    same_scale = one_loss and len({manifest.task for manifest in manifests}) == 1
+    metrics = [_compared(metric, manifests, same_scale) for metric, _ in shown_in("compare")]
     return Comparison(
         runs=tuple(summarize(run) for run in runs),
         settings=settings,
@@ -161,53 +145,35 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _if_same_scale(name: str, same_scale: bool) -> Literal["higher", "lower"] | None:
+def _compared(metric: Metric, manifests: Sequence[Manifest], same_scale: bool) -> ComparedMetric:
     """Losses and margins of one objective with one beta can be ranked; of different ones they cannot."""
-    if not same_scale:
-        return None
-    return "lower" if name == "eval_loss" else "higher"
+    values = tuple(manifest.final(metric.recorded) for manifest in manifests)
+    better = metric.better if same_scale or not metric.own_scale else None
+    return ComparedMetric(metric.recorded, values, _best(values, better))
 
 
-def _metric(name: str, values: Sequence[float | None], better: Literal["higher", "lower"] | None) -> Metric:
+def _best(values: Sequence[float | None], better: Better | None) -> int | None:
     ranked = [(value, i) for i, value in enumerate(values) if value is not None and value == value]
-    best = None
-    if better is not None and len({value for value, _ in ranked}) > 1:
-        best = (max if better == "higher" else min)(ranked, key=lambda pair: pair[0])[1]
-    return Metric(name, tuple(values), best)
+    if better is None or len({value for value, _ in ranked}) < 2:
+        return None
+    return (max if better == "higher" else min)(ranked, key=lambda pair: pair[0])[1]
 
 
-def _notes(manifests: Sequence[Mapping[str, Any]], same_scale: bool) -> list[str]:
-    def differs(*keys: str) -> bool:
-        return len({json.dumps(entry(manifest, *keys)) for manifest in manifests}) > 1
+def _notes(manifests: Sequence[Manifest], same_scale: bool) -> list[str]:
+    def differs(part: Callable[[Manifest], Hashable]) -> bool:
+        return len({part(manifest) for manifest in manifests}) > 1
 
     notes = []
-    if any(text(manifest, "status") != "finished" for manifest in manifests):
+    if any(manifest.status != "finished" for manifest in manifests):
         notes.append("Not all of these runs are finished.")
-    if differs("data", "fingerprint") or differs("data", "held_out"):
-        notes.append("The runs used different data, so their held-out figures are not of the same pairs.")
-    if differs("model", "fingerprint"):
+    if differs(lambda run: (run.data.fingerprint, run.data.held_out) if run.data else (None, None)):
+        tasks = {manifest.task for manifest in manifests}
+        rows = TASKS[tasks.pop()].examples if len(tasks) == 1 else "rows"
+        notes.append(f"The runs used different data, so their held-out figures are not of the same {rows}.")
+    if differs(lambda run: run.model.fingerprint if run.model else None):
         notes.append("The runs began from different models: accuracy, margin and win rate are each against its own.")
     if not same_scale:
         notes.append("The objectives differ, so losses and margins are on different scales and are not ranked.")
-    if differs("hardware") or differs("threads"):
+    if differs(lambda run: (run.hardware, run.threads)):
         notes.append("The runs ran on different machines, so their times are not comparable.")
     return notes
-
-
-def _last_step(path: Path) -> int | None:
-    """The last logged step, from the end of the file."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL))
-            lines = file.read().splitlines()
-    except OSError:
-        return None
-    for line in reversed(lines):
-        try:
-            row = json.loads(line)
-        except ValueError:  # cut off by a kill, or by where reading began
-            continue
-        step = as_number(row.get("step")) if isinstance(row, dict) else None
-        if step is not None:
-            return int(step)
-    return None

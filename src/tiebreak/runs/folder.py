@@ -1,9 +1,12 @@
-"""The layout of a run folder, and what keeps two processes from writing to the same one."""
+"""The layout of a run folder, how a run is found by its name, and what keeps two processes from writing to one.
+
+Knows which file holds what; what the files say is known to `manifest`, `samples`, `metrics_file` and `recipe`.
+"""
 
 from __future__ import annotations
 
+import difflib
 import fcntl
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -13,11 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from tiebreak.errors import InputError
-from tiebreak.files import write_json, write_text
+from tiebreak.files import write_text
 from tiebreak.recipe import Recipe, load_recipe
 from tiebreak.runs.loop import RUN_OF_TURN, STATE
+from tiebreak.runs.manifest import BeforeRecord, Manifest, read_manifest, write_manifest
+from tiebreak.runs.record import parse_record, read_json, write_record
+from tiebreak.runs.samples import Sample, read_samples
+from tiebreak.tasks import TaskName
 
 RUNS = Path("runs")
+_BEFORE = "file of measurements before the run"
 _CHECKPOINT = re.compile(r"^checkpoint-(\d+)$")
 
 
@@ -54,9 +62,19 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def before_path(self) -> Path:
+        """What was measured before the first step, for a run that is resumed."""
+        return self.path / "before.json"
+
+    @property
     def samples_path(self) -> Path:
         """Held-out prompts answered by the model before and after."""
         return self.path / "samples.json"
+
+    @property
+    def held_out_path(self) -> Path:
+        """One JSON object a held-out pair, with what training did to it."""
+        return self.path / "held_out.jsonl"
 
     @property
     def checkpoints(self) -> Path:
@@ -83,19 +101,41 @@ class RunFolder:
         Raises:
             InputError: the folder exists and is not empty, or cannot be made.
         """
+        if path is not None:
+            cls.check_free(path)
         folder = cls(path) if path is not None else cls(_free_name(recipe))
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
-            if any(folder.path.iterdir()):
-                raise InputError(
-                    f"The folder '{folder.path}' is not empty.",
-                    where="--out",
-                    fix="choose another folder, or add --resume to go on with the run that is in it",
-                )
             write_text(folder.recipe_path, recipe.to_yaml())
         except OSError as error:
             raise InputError(f"The run folder cannot be made: {error}.", where=str(folder.path)) from None
         return folder
+
+    @classmethod
+    def check_free(cls, path: Path) -> None:
+        """Make sure that a run can begin in a folder; makes nothing.
+
+        Raises:
+            InputError: the folder exists and is not empty, or cannot be made or written to.
+        """
+        try:
+            if path.is_dir() and any(not _left_by_a_kill(entry) for entry in path.iterdir()):
+                is_run = (path / "recipe.yaml").is_file()
+                instead = "add --resume to go on with the run that is in it" if is_run else "empty it"
+                raise InputError(
+                    f"The folder '{path}' is not empty.", where="--out", fix=f"choose another folder, or {instead}"
+                )
+            there = Path(os.path.abspath(path))  # noqa: PTH100  a link keeps its name
+            while not there.exists() and there != there.parent:
+                there = there.parent
+            if not there.is_dir():
+                raise NotADirectoryError(f"'{there}' is a file")
+            if not os.access(there, os.W_OK | os.X_OK):
+                raise PermissionError(f"'{there}' cannot be written to")
+        except OSError as error:
+            raise InputError(
+                f"The run folder cannot be made: {error}.", where=str(path), fix="choose another folder with --out"
+            ) from None
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -117,19 +157,54 @@ class RunFolder:
         """The recipe that ran."""
         return load_recipe(self.recipe_path)
 
-    def manifest(self) -> dict[str, Any]:
-        """What is recorded; empty before the run began."""
-        try:
-            recorded: dict[str, Any] = json.loads(self.manifest_path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise InputError(f"The manifest is damaged: {error}.", where=str(self.manifest_path)) from None
-        return recorded
+    def load_manifest(self) -> Manifest:
+        """What is recorded; an empty manifest before the run began.
 
-    def record(self, **entries: Any) -> None:
-        """Add or replace entries of the manifest."""
-        write_json(self.manifest_path, {**self.manifest(), **entries})
+        A run that ended before it recorded its task has that of its recipe.
+
+        Raises:
+            InputError: the file is damaged, or a later version of Tiebreak wrote it.
+        """
+        manifest = read_manifest(self.manifest_path)
+        return manifest if "task" in manifest.model_fields_set else manifest.replace(task=self._task_of_recipe())
+
+    def _task_of_recipe(self) -> TaskName:
+        try:
+            task = self.recipe().known_task
+        except InputError:  # a recipe of another version: what is recorded can be shown without it
+            task = None
+        return Manifest().task if task is None else task.name
+
+    def save_manifest(self, manifest: Manifest) -> None:
+        """Replace what is recorded."""
+        write_manifest(self.manifest_path, manifest)
+
+    def update_manifest(self, **fields: Any) -> None:
+        """Record some fields; the others stay.
+
+        Raises:
+            ValueError: the manifest has no such field, or a value is not of its type.
+        """
+        self.save_manifest(self.load_manifest().replace(**fields))
+
+    def before(self) -> BeforeRecord | None:
+        """What the model was like before its first step; None where that was not measured yet.
+
+        Raises:
+            InputError: the file is damaged, or a later version of Tiebreak wrote it.
+        """
+        if not self.before_path.is_file():
+            return None
+        where = str(self.before_path)
+        return parse_record(BeforeRecord, read_json(self.before_path, what=_BEFORE), what=_BEFORE, where=where)
+
+    def save_before(self, before: BeforeRecord) -> None:
+        """Keep what was measured before the first step."""
+        write_record(self.before_path, before)
+
+    def samples(self) -> tuple[Sample, ...]:
+        """Held-out prompts with the answers before and after; none before the run is finished."""
+        return read_samples(self.samples_path)
 
     def discard(self) -> None:
         """Remove a run that never began: its recipe, manifest and lock, and the folder if nothing else is in it."""
@@ -150,17 +225,36 @@ class RunFolder:
         """Hold the run for this process; the system lets go of it however the process ends.
 
         Raises:
-            InputError: another process holds it.
+            InputError: another process holds it, or the folder cannot be written to.
         """
-        with (self.path / ".lock").open("w") as lock:
+        try:
+            lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise InputError(
+                f"The run folder cannot be written to: {error.strerror or error}.",
+                where=str(self.path),
+                fix="make it writable, or copy the run to a folder that is",
+            ) from None
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 raise InputError(
                     f"The run '{self.path}' is being trained by another process.",
                     fix="wait for it, or choose another folder with --out",
                 ) from None
+            except OSError as error:  # some network drives
+                raise InputError(
+                    f"The file system does not keep two processes from one run: {error.strerror or error}.",
+                    where=str(self.path),
+                    fix="choose a folder on a local disk with --out",
+                ) from None
             yield
+
+
+def _left_by_a_kill(entry: Path) -> bool:
+    """Whether a file is the beginning of a recipe, and all that a run left which was killed as it began."""
+    return entry.name.startswith(".recipe.yaml.") and entry.suffix == ".partial"
 
 
 def list_runs(parent: Path = RUNS) -> list[RunFolder]:
@@ -169,6 +263,34 @@ def list_runs(parent: Path = RUNS) -> list[RunFolder]:
         return []
     found = [RunFolder(entry) for entry in parent.iterdir() if (entry / "recipe.yaml").is_file()]
     return sorted(found, key=lambda run: run.recipe_path.stat().st_mtime, reverse=True)
+
+
+def find_run(name: str, parent: Path = RUNS) -> RunFolder:
+    """The run that a user named.
+
+    Args:
+        name: a run folder, or the name of one in `parent`.
+        parent: where runs lie.
+    Returns:
+        The run.
+    Raises:
+        InputError: there is no such run; the nearest names are proposed.
+    """
+    for path in (Path(name).expanduser(), parent / name):
+        # An empty name would be the current folder.
+        if name.strip() and (path / "recipe.yaml").is_file():
+            return RunFolder(path)
+    raise InputError(f"There is no run '{name}'.", where=str(parent), fix=_hint(name, parent))
+
+
+def _hint(name: str, parent: Path) -> str:
+    names = [run.path.name for run in list_runs(parent)]
+    if not names:
+        return "there are no runs here yet; `tiebreak quickstart` makes one"
+    near = difflib.get_close_matches(Path(name).name, names, n=3, cutoff=0.5)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"the newest runs here: {', '.join(names[:5])}"
 
 
 def _free_name(recipe: Recipe) -> Path:
@@ -188,6 +310,6 @@ def _free_name(recipe: Recipe) -> Path:
 
 def _short(name: str) -> str:
     last = name.rstrip("/").split("/")[-1].split(":")[-1]
-    for ending in (".gz", ".zst", ".jsonl", ".json", ".csv", ".parquet", ".arrow"):
-        last = last.removesuffix(ending)
+    for suffix in (".gz", ".zst", ".jsonl", ".json", ".csv", ".parquet", ".arrow"):
+        last = last.removesuffix(suffix)
     return re.sub(r"[^A-Za-z0-9._]+", "-", last).strip("-.") or "run"

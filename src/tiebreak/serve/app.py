@@ -1,8 +1,7 @@
-"""The app: the guards, the API, its health and its figures; pages are mounted on it by whoever builds them."""
+"""The app: the guards, the API, its health and its metrics; pages are mounted on it by whoever builds them."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,21 +9,23 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tiebreak.serve import api_errors
-from tiebreak.serve.engine import Engine
-from tiebreak.serve.guard import Guard
-from tiebreak.serve.limits import BodyLimit, RateLimit
-from tiebreak.serve.metrics import Metrics
-from tiebreak.serve.openai_api import Api, failures, routes
+from tiebreak.serve.api import errors
+from tiebreak.serve.api.answering import Api
+from tiebreak.serve.api.answers import Health
+from tiebreak.serve.api.guard import BodyLimit, Guard, RateLimit
+from tiebreak.serve.api.metrics import CountedRequests, Metrics
+from tiebreak.serve.api.paths import unserved_routes
+from tiebreak.serve.api.routes import failures, routes
+from tiebreak.serve.generation.engine import Engine
 from tiebreak.serve.settings import ServeSettings, check_settings
-from tiebreak.serve.shapes import Health
 from tiebreak.version import __version__
 
 # Mounts pages on an app, and gives the app back.
 Mount = Callable[[FastAPI], FastAPI]
-_FIGURES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+# Of the paths that are never a page.
+_BEGINNINGS = ("/v1", "/healthz", "/metrics", "/openapi.json")
+_METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 
 
 def create_app(engine: Engine, settings: ServeSettings, *, mount: Mount | None = None) -> FastAPI:
@@ -58,24 +59,28 @@ def create_app(engine: Engine, settings: ServeSettings, *, mount: Mount | None =
     )
     metrics, rate = Metrics(engine.load), RateLimit(settings.limits.requests_per_minute)
     app.state.engine, app.state.settings, app.state.metrics, app.state.rate_limit = engine, settings, metrics, rate
-    api_errors.register(app)
+    errors.register(app)
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", response_model=Health, responses=failures(403), tags=["server"])
     async def healthz() -> Health:
         """Whether the server lives; needs no key."""
         return Health()
 
-    @app.get("/metrics", tags=["server"], response_class=Response, responses=_FIGURES | failures(401, 403))
-    async def figures() -> Response:
+    @app.head("/metrics", include_in_schema=False)
+    @app.get("/metrics", tags=["server"], response_class=Response, responses=_METRICS | failures(401, 403))
+    async def prometheus() -> Response:
         """Requests, tokens, waiting, latency and time to the first text, for Prometheus."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
-    app.include_router(routes(Api(engine, settings.limits, metrics, rate)))
+    openai = routes(Api(engine, settings.limits, metrics, rate))
+    app.include_router(openai)
+    app.router.routes.extend(unserved_routes([*app.routes, *openai.routes], _BEGINNINGS))
     _without_422(app)
     # The last one added is the first one that a request meets.
     app.add_middleware(BodyLimit, max_bytes=settings.limits.body_bytes)
     app.add_middleware(Guard, settings=settings)
-    app.add_middleware(_Counted, metrics=metrics)
+    app.add_middleware(CountedRequests, metrics=metrics)
     return mount(app) if mount is not None else app
 
 
@@ -91,33 +96,3 @@ def _without_422(app: FastAPI) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
-
-
-class _Counted:
-    """Counts requests by endpoint and status; paths that are none of ours are one endpoint."""
-
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
-        self.app, self.metrics = app, metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        status, began, endpoint = 499, time.perf_counter(), _endpoint(str(scope["path"]))
-
-        async def send_counted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_counted)
-        finally:
-            self.metrics.requests.labels(endpoint, str(status)).inc()
-            self.metrics.latency.labels(endpoint).observe(time.perf_counter() - began)
-
-
-def _endpoint(path: str) -> str:
-    known = ("/v1/chat/completions", "/v1/completions", "/v1/models", "/healthz", "/metrics")
-    return next((one for one in known if path == one or path.startswith(one + "/")), "other")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,29 +11,9 @@ from typing import Any
 from transformers import TrainingArguments
 
 from tiebreak.errors import InputError
+from tiebreak.metrics import best_metric
 from tiebreak.recipe import TrainSection
-
-PAIR_METRICS = (
-    "eval_loss",
-    "eval_rewards/accuracies",
-    "eval_rewards/margins",
-    "eval_rewards/chosen",
-    "eval_rewards/rejected",
-    "eval_logps/accuracies",
-    "eval_logps/chosen",
-    "eval_logps/rejected",
-)
-LABELLED_METRICS = (
-    "eval_loss",
-    "eval_rewards/margins",
-    "eval_rewards/chosen",
-    "eval_rewards/rejected",
-    "eval_logps/chosen",
-    "eval_logps/rejected",
-)
-# Names that the best model can be kept by, for each kind of data.
-METRICS = {"preference": PAIR_METRICS, "labelled": LABELLED_METRICS, "supervised": ("eval_loss",)}
-_LOWER_IS_BETTER = ("eval_loss", "eval_rewards/rejected", "eval_logps/rejected")
+from tiebreak.tasks import TASKS, Task
 
 
 @dataclass(frozen=True)
@@ -81,7 +59,7 @@ def training_arguments(
     output: Path,
     device: str,
     held_out: bool,
-    metrics: Sequence[str] = PAIR_METRICS,
+    task: Task = TASKS["preference"],
 ) -> TrainingArguments:
     """The Trainer's arguments.
 
@@ -91,10 +69,12 @@ def training_arguments(
         output: folder of the checkpoints.
         device: `cpu` or `cuda`.
         held_out: whether there is held-out data; without it nothing is evaluated and the last model is kept.
-        metrics: names that the best model can be kept by.
+        task: what the run learns from; the best model can be kept by a metric that it measures.
     Raises:
         InputError: there is no such metric, or nothing is held out for early stopping to watch.
     """
+    if train.learning_rate == "auto":
+        raise ValueError("the learning rate is still 'auto': arguments are made from a resolved recipe")
     eval_steps = every(train.eval_every, length) or length.steps
     save_steps = every(train.save_every, length) or length.steps
     best = train.keep_best if held_out else None
@@ -104,13 +84,7 @@ def training_arguments(
             where="train.early_stopping",
             fix="set data.eval_fraction, data.eval_source or data.eval_split, or leave early_stopping out",
         )
-    if best is not None and best not in metrics:
-        near = difflib.get_close_matches(best, metrics, n=1)
-        raise InputError(
-            f"There is no metric '{best}' to keep the best model by.",
-            where="train.keep_best",
-            fix=f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(metrics)}",
-        )
+    metric = None if best is None else best_metric(best, task)
     arguments = TrainingArguments(
         output_dir=str(output),
         per_device_train_batch_size=pairs_a_step(train),
@@ -138,7 +112,7 @@ def training_arguments(
         save_strategy="steps",
         save_steps=save_steps,
         metric_for_best_model=best,
-        greater_is_better=best not in _LOWER_IS_BETTER if best else None,
+        greater_is_better=None if metric is None else metric.better != "lower",
         restore_callback_states_from_checkpoint=True,
         use_cpu=device == "cpu",
         remove_unused_columns=False,
@@ -146,7 +120,7 @@ def training_arguments(
         disable_tqdm=True,
         # The head is used apart from the model's forward pass; a search for unused parameters would miss it.
         ddp_find_unused_parameters=False,
-        log_level="error",
+        log_level="passive",  # the verbosity of `transformers` is the process's own
     )
     arguments._n_gpu = min(1, arguments.n_gpu)  # one device a process: a tree batch cannot be cut along its rows
     return arguments

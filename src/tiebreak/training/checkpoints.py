@@ -5,11 +5,11 @@ Knows what belongs to a checkpoint and when one is the best; nothing of how a st
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from torch import nn
 from transformers import Trainer, TrainerState
 from transformers.trainer_utils import rotate_checkpoints
@@ -17,17 +17,22 @@ from transformers.trainer_utils import rotate_checkpoints
 from tiebreak.engine.logprobs import unwrapped
 from tiebreak.errors import RunError
 from tiebreak.files import flush_folder, move_folder
-from tiebreak.models.adapters import has_adapter, read_adapter, save_weights
-from tiebreak.training.troubles import first_line
+from tiebreak.models.adapters import has_adapter, read_adapter
+from tiebreak.models.save import named_write_errors, save_weights
+from tiebreak.training.means import SoFar
 
 _PARTIAL = ".partial"
+_BEST = "best"
+# What a checkpoint has to go on from; the rest of it is the model.
+_TO_GO_ON = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth", "trainer_state.json", "training_args.bin")
 
 
 class SafeCheckpoints(Trainer):
     """A trainer that can be killed at any moment and leaves only whole checkpoints.
 
     Attributes:
-        keep_checkpoints: how many stay on the disk, the newest and the best among them.
+        keep_checkpoints: how many stay on the disk, the newest and the best among them. Of one alone it is the newest,
+            with the weights of the best in a folder of its own.
     """
 
     keep_checkpoints = 2
@@ -39,10 +44,20 @@ class SafeCheckpoints(Trainer):
     def load_more(self, folder: Path) -> None:
         """Take over what `save_more` wrote."""
 
+    def so_far(self, steps: int = 0) -> SoFar:
+        """What there is of a run that breaks.
+
+        Args:
+            steps: how many of the steps done are in question themselves.
+        """
+        saved = any(Path(str(self.args.output_dir)).glob("checkpoint-*"))
+        return SoFar(begun=self.state.global_step > steps, saved=saved)
+
     def load_finished(self, checkpoint: Path) -> None:
         """Take over the weights and the state of a run whose last step is done."""
         self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         self._load_from_checkpoint(str(checkpoint))
+        self._remove_older(checkpoint.parent)
 
     def load_best(self) -> int:
         """Take over the weights of the best checkpoint, if a metric decides; returns the step of the weights.
@@ -53,11 +68,12 @@ class SafeCheckpoints(Trainer):
         step = self.state.best_global_step
         if self.args.metric_for_best_model is None or not step or step == self.state.global_step:
             return self.state.global_step
-        folder = Path(str(self.args.output_dir)) / f"checkpoint-{step}"
-        if not folder.is_dir():
+        checkpoints = Path(str(self.args.output_dir))
+        folder = self._weights_of_best(checkpoints)
+        if folder is None:
             raise RunError(
                 f"The best checkpoint, of step {step}, is gone.",
-                where=str(folder),
+                where=str(checkpoints / f"checkpoint-{step}"),
                 fix="train again, or start a new run with train.keep_best=null",
             )
         self._load_from_checkpoint(str(folder))
@@ -106,31 +122,54 @@ class SafeCheckpoints(Trainer):
         self._saving_to = folder / _PARTIAL
         if self.state.best_global_step:
             self.state.best_model_checkpoint = str(folder / f"checkpoint-{self.state.best_global_step}")
+        what = f"The checkpoint of step {self.state.global_step}"
+        then = "go on with --resume: all earlier checkpoints are whole"
         try:
-            super()._save_checkpoint(model, trial)
-            partial = self._saving_to / name
-            if self.args.should_save:
-                self.save_more(partial)
-                if self.state.best_global_step:  # the Trainer noted the place where the checkpoint was written
-                    self.state.best_model_checkpoint = str(folder / f"checkpoint-{self.state.best_global_step}")
-                    self.state.save_to_json(str(partial / "trainer_state.json"))
-                flush_folder(partial)
-                move_folder(partial, folder / name)
-        except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
-            raise RunError(
-                f"The checkpoint of step {self.state.global_step} cannot be written: {first_line(error)}.",
-                where=str(folder),
-                fix="free some disk, then go on with --resume: all earlier checkpoints are whole",
-            ) from error
+            with named_write_errors(what, folder, then=then):
+                super()._save_checkpoint(model, trial)
+                partial = self._saving_to / name
+                if self.args.should_save:
+                    self.save_more(partial)
+                    self._keep_best_inside(folder, partial)
+                    if self.state.best_global_step:  # the Trainer noted the path where the checkpoint was written
+                        self.state.best_model_checkpoint = str(folder / f"checkpoint-{self.state.best_global_step}")
+                        self.state.save_to_json(str(partial / "trainer_state.json"))
+                    flush_folder(partial)
+                    move_folder(partial, folder / name)
         finally:
             remove_partial(folder)
             self._saving_to = None
         if self.args.should_save:
-            rotate_checkpoints(
-                str(folder),
-                save_total_limit=self.keep_checkpoints,
-                best_model_checkpoint=self.state.best_model_checkpoint,
-            )
+            self._remove_older(folder)
+
+    def _remove_older(self, checkpoints: Path) -> None:
+        """Remove all checkpoints but the newest and, of several that are kept, the best."""
+        best = self.state.best_model_checkpoint if self.keep_checkpoints > 1 else None
+        rotate_checkpoints(str(checkpoints), save_total_limit=self.keep_checkpoints, best_model_checkpoint=best)
+
+    def _keep_best_inside(self, checkpoints: Path, partial: Path) -> None:
+        """Where one checkpoint alone is kept, put the best one's weights into the new one before the old one goes."""
+        if self.keep_checkpoints > 1 or self.state.best_global_step in (None, 0, self.state.global_step):
+            return
+        weights = self._weights_of_best(checkpoints)
+        if weights is not None:
+            without = shutil.ignore_patterns(*_TO_GO_ON, _BEST)
+            shutil.copytree(weights, partial / _BEST, ignore=without, copy_function=_linked)
+
+    def _weights_of_best(self, checkpoints: Path) -> Path | None:
+        """The folder with the weights of the best step: its checkpoint, or inside the one that alone is kept."""
+        step = self.state.best_global_step
+        inside = sorted(checkpoints.glob(f"checkpoint-*/{_BEST}"), key=lambda path: path.stat().st_mtime)
+        return next((path for path in (checkpoints / f"checkpoint-{step}", *inside[::-1]) if path.is_dir()), None)
+
+
+def _linked(source: str, target: str) -> str:
+    """The same file under a second name, which takes no room; a copy where the file system has no such thing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
 
 
 def remove_partial(checkpoints: Path) -> None:

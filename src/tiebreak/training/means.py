@@ -1,11 +1,18 @@
-"""Means of metrics over examples, where a metric need not apply to every one of them. Knows no model and no loss."""
+"""Means of metrics over examples, where a metric need not apply to every one; and the error for what is not finite.
+
+Knows numbers, and neither a model nor a loss.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from tiebreak.errors import RunError
 
 
 class Means:
@@ -65,6 +72,38 @@ class Means:
 
 
 def divided(names: list[str], sums: Tensor) -> dict[str, float]:
-    """Means from what `stacked` gave; names that nothing was counted for are left out."""
+    """Means from what `stacked` gave; names that nothing was counted for are dropped."""
     totals, counts = sums.tolist()
     return {name: total / count for name, total, count in zip(names, totals, counts, strict=True) if count}
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """What there is of a run that breaks.
+
+    Attributes:
+        begun: whether its weights were changed before; if not, no learning rate is to blame.
+        saved: whether there is a checkpoint.
+    """
+
+    begun: bool = True
+    saved: bool = True
+
+
+def not_finite(what: str, losses: Sequence[float] = (), rows: Sequence[int] = (), so_far: SoFar = SoFar()) -> RunError:
+    """The error for a step whose numbers are not all finite.
+
+    Args:
+        what: a sentence that says which, and at which step.
+        losses: one an example, where they are known.
+        rows: the row of the data that each example is; those whose loss is not finite are named.
+        so_far: what there is of the run.
+    """
+    named = [str(row) for row, loss in zip(rows, losses, strict=True) if not math.isfinite(loss)]
+    return RunError(
+        what,
+        where=f"row{'s' if len(named) > 1 else ''} {', '.join(named[:10])} of the training data" if named else None,
+        fix=("lower train.learning_rate, or " if so_far.begun else "")
+        + "set train.precision=fp32"
+        + ("; the last checkpoint is whole" if so_far.saved else ""),
+    )

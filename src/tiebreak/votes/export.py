@@ -1,6 +1,6 @@
-"""Votes into a file: JSON lines with everything, CSV for a spreadsheet, or the rows to train on.
+"""Votes written to a file: JSON lines with everything, CSV for a spreadsheet, or the rows to train on.
 
-The file appears whole or not at all.
+Knows the forms of the files; which votes are written is the caller's choice. A file appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check_target(target: Path, *, force: bool, pairs: bool) -> None:
-    """Refuse a target before any work is done.
+    """Refuse a file that cannot be written, before any work is done.
 
     Raises:
         InputError: its extension is not one we write, it exists (unless forced), or its folder does not.
     """
-    endings = (".jsonl",) if pairs else (".jsonl", ".csv")
-    if target.suffix.lower() not in endings:
+    extensions = (".jsonl",) if pairs else (".jsonl", ".csv")
+    if target.suffix.lower() not in extensions:
         raise InputError(
-            f"'{target}' has an extension that is not written.",
-            fix=f"write {' or '.join(endings)}"
-            + ("; for others `tiebreak data convert votes:URL FILE`" if pairs else ""),
+            f"Cannot write '{target}': its extension is not supported.",
+            fix=f"use {' or '.join(extensions)}"
+            + ("; other formats: `tiebreak data convert votes:URL FILE`" if pairs else ""),
         )
     if target.is_dir():
         raise InputError(f"'{target}' is a folder.", fix="name a file in it")
     if not target.parent.is_dir():
-        raise InputError(f"There is no folder '{target.parent}'.", fix="make it first, or name another file")
+        raise InputError(f"There is no folder '{target.parent}'.", fix="create it first, or name another file")
     if target.exists() and not force:
-        raise InputError(f"'{target}' exists already.", fix="name another file, or overwrite it with --force")
+        raise InputError(f"'{target}' exists already.", fix="name another file, or use --force to overwrite it")
 
 
 def write_lines(rows: Iterable[dict[str, Any]], target: Path) -> int:
@@ -51,7 +51,7 @@ def write_csv(votes: Iterable[Vote], target: Path) -> int:
 
     Text that a spreadsheet would take for a formula gets an apostrophe before it; the exact text is in JSON lines.
     """
-    return _write(_csv_lines(votes), target, heads=1)
+    return _write(_csv_lines(votes), target, header_lines=1)
 
 
 def csv_row(vote: Vote) -> dict[str, str]:
@@ -69,6 +69,10 @@ def csv_row(vote: Vote) -> dict[str, str]:
         "reason": vote.reason or "",
         "edited": vote.edited or "",
         "withdrawn": str(vote.withdrawn).lower(),
+        "unblind": str(vote.unblind).lower(),
+        "corrections": json.dumps([earlier.to_row() for earlier in vote.corrections], ensure_ascii=False)
+        if vote.corrections
+        else "",
     }
     return {name: f"'{cell}" if cell.startswith(_FORMULA) else cell for name, cell in cells.items()}
 
@@ -78,6 +82,7 @@ def _answer_cells(side: str, answer: Answer) -> dict[str, str]:
         f"{side}_model": answer.model,
         f"{side}_fingerprint": answer.fingerprint,
         f"{side}_text": answer.text,
+        f"{side}_before": "\n\n".join(f"{role}: {content}" for role, content in answer.before),
         f"{side}_sampling": json.dumps(dict(answer.sampling), ensure_ascii=False),
         f"{side}_seed": "" if answer.seed is None else str(answer.seed),
     }
@@ -88,7 +93,7 @@ _COLUMNS = (
     *("id", "time", "voter", "verdict", "winner", "prompt"),
     *_answer_cells("left", _NOTHING),
     *_answer_cells("right", _NOTHING),
-    *("reason", "edited", "withdrawn"),
+    *("reason", "edited", "withdrawn", "unblind", "corrections"),
 )
 
 
@@ -104,9 +109,9 @@ def _csv_lines(votes: Iterable[Vote]) -> Iterator[str]:
         yield buffer.getvalue()
 
 
-def _write(lines: Iterable[str], target: Path, heads: int = 0) -> int:
+def _write(lines: Iterable[str], target: Path, header_lines: int = 0) -> int:
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    count = -heads
+    count = -header_lines
     try:
         with partial.open("w", encoding="utf-8", newline="") as file:
             for line in lines:

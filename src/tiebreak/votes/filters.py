@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, or_, select
 
+from tiebreak.votes.rows import microseconds
 from tiebreak.votes.tables import turns, votes
 from tiebreak.votes.vote import Verdict
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -56,22 +55,12 @@ def conditions(wanted: VoteFilter, *, sqlite: bool) -> list[ColumnElement[bool]]
 
 
 def _contains(text: str, sqlite: bool) -> ColumnElement[bool]:
-    place = func.instr if sqlite else func.strpos
+    position = func.instr if sqlite else func.strpos
     lower = func.unicode_lower if sqlite else func.lower  # SQLite's own lower() knows only ASCII
 
     def stands_in(column: ColumnElement[str | None]) -> ColumnElement[bool]:
-        return place(lower(column), lower(text)) > 0
+        return position(lower(column), lower(text)) > 0
 
     texts = (votes.c.left_text, votes.c.right_text, votes.c.reason, votes.c.edited)
     prompt = select(turns.c.vote).where(turns.c.vote == votes.c.id, stands_in(turns.c.content)).exists()
     return or_(prompt, *(stands_in(column) for column in texts))
-
-
-def microseconds(time: datetime) -> int:
-    """A time as the tables keep it; one without a zone is taken as UTC."""
-    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment(value: int) -> datetime:
-    """A time from how the tables keep it."""
-    return _EPOCH + timedelta(microseconds=value)

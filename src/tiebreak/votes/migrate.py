@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 
 from tiebreak.errors import InputError
 from tiebreak.votes.address import Address
-from tiebreak.votes.connect import reading, writing
+from tiebreak.votes.database import reading, writing
 from tiebreak.votes.tables import NEWEST, VERSION_TABLE
 
 _SCRIPTS = Path(__file__).parent / "migrations"
@@ -23,23 +23,23 @@ _ONE_IN_THIS_PROCESS = threading.Lock()
 
 
 def bring_up_to_date(engine: Engine, address: Address, *, create: bool) -> None:
-    """Make the tables, or change them to their newest form.
+    """Create the tables, or change them to their newest form.
 
     Args:
         engine: the database.
         address: named in errors.
-        create: make the tables where there are none.
+        create: create the tables if there are none.
     Raises:
-        InputError: the store is newer than this version of Tiebreak, is none, or (without `create`) is not there.
+        InputError: the store is newer than this version of Tiebreak, is not one, or (without `create`) does not exist.
     """
     with reading(engine) as connection:
-        found = _checked(connection, address, create)
+        found = _checked_version(connection, address, create)
     if found == NEWEST:
         return
     with _ONE_IN_THIS_PROCESS, writing(engine) as connection:
         if address.kind == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        if _checked(connection, address, create) != NEWEST:
+        if _checked_version(connection, address, create) != NEWEST:
             upgrade(connection)
 
 
@@ -63,16 +63,16 @@ def version_of(connection: Connection) -> str | None:
     return None if number is None else str(number)
 
 
-def _checked(connection: Connection, address: Address, create: bool) -> str | None:
+def _checked_version(connection: Connection, address: Address, create: bool) -> str | None:
     version = version_of(connection)
     if version is None:
         if not create:
             raise InputError("There are no votes here.", where=address.shown, fix="check the address")
         if inspect(connection).has_table("votes"):
             raise InputError(
-                "The database has a table 'votes' that is not Tiebreak's.",
+                "The database has a table 'votes' that Tiebreak did not create.",
                 where=address.shown,
-                fix="give the votes a database of their own",
+                fix="use another database for the votes",
             )
     elif not (version.isdigit() and version <= NEWEST):
         raise InputError(

@@ -7,17 +7,16 @@ change is on the disk, so whatever was acknowledged survives a kill and a power 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import EllipsisType, TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, func, insert, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, RowMapping, func, select, tuple_
 
 from tiebreak.errors import InputError
 from tiebreak.votes.address import Address
-from tiebreak.votes.bounds import (
+from tiebreak.votes.checks import (
     MAX_MODEL_CHARS,
     check_edited,
     check_id,
@@ -26,17 +25,25 @@ from tiebreak.votes.bounds import (
     check_verdict,
     check_vote,
 )
-from tiebreak.votes.changes import change, empty_log, erase, locked
-from tiebreak.votes.connect import engine_for, reading, writing
-from tiebreak.votes.failures import damaged, explained
-from tiebreak.votes.filters import VoteFilter, conditions, microseconds, moment
+from tiebreak.votes.database import damaged, empty_log, engine_for, explained, reading, writing
+from tiebreak.votes.filters import VoteFilter, conditions
 from tiebreak.votes.migrate import bring_up_to_date
-from tiebreak.votes.rows import row_of, turns_of, vote_of
-from tiebreak.votes.tables import corrections, turns, votes
-from tiebreak.votes.vote import EarlierVersion, Verdict, Vote, now
+from tiebreak.votes.rows import (
+    add_vote,
+    change,
+    earlier_of,
+    erase,
+    is_too_fast,
+    locked,
+    next_revision,
+    whole_votes,
+)
+from tiebreak.votes.tables import corrections, votes
+from tiebreak.votes.vote import EarlierVersion, Verdict, Vote
 
-MOST_A_PAGE = 1000
-_ALL = VoteFilter(withdrawn=None)
+MAX_PAGE = 1000
+Cursor = tuple[int, str]
+"""A place among the changes: a revision, and a vote of it."""
 _COUNTING = VoteFilter()
 
 
@@ -44,8 +51,8 @@ class VoteStore:
     """An open store; made by `open_votes`. Any thread may call any method.
 
     Args:
-        address: where it lies.
-        create: make the store where there is none; otherwise that is an error.
+        address: where the store lies.
+        create: create the store if there is none; otherwise that is an error.
     Raises:
         InputError, RunError: as for `open_votes`.
     """
@@ -65,23 +72,63 @@ class VoteStore:
         """The address as messages show it, without a password."""
         return self._address.shown
 
-    def add(self, vote: Vote) -> bool:
+    def add(self, vote: Vote, *, a_minute: int = 0) -> bool:
         """Keep a vote. When this returns, the vote is on the disk.
 
+        Args:
+            vote: a new one.
+            a_minute: most votes of its voter in the minute before it, whichever program kept them; 0 is no limit.
         Returns:
             False if a vote of that id is there already; then nothing is changed.
         Raises:
-            InputError: the vote holds what cannot be kept (see `tiebreak.votes.bounds`).
+            InputError: the vote holds what cannot be kept (see `check_vote`), or the voter votes too fast.
         """
         check_vote(vote)
-        add = sqlite.insert if self._sqlite else postgresql.insert
-        row = row_of(vote, microseconds(now()))
         with self._writing() as connection:
-            adding = add(votes).values(row).on_conflict_do_nothing(index_elements=["id"])
-            if connection.execute(adding.execution_options(preserve_rowcount=True)).rowcount == 0:
-                return False
-            connection.execute(insert(turns), turns_of(vote))
-        return True
+            revision = next_revision(connection)
+            if a_minute and is_too_fast(connection, vote, a_minute):
+                raise InputError(
+                    f"These are more than {a_minute} votes in a minute.", where="vote", fix="wait a little, then vote"
+                )
+            return add_vote(connection, vote, revision)
+
+    def add_all(self, new: Iterable[Vote]) -> int:
+        """Keep votes, all of them or none; returns how many were not there already.
+
+        Raises:
+            InputError: a vote holds what cannot be kept.
+        """
+        given = list(new)
+        for vote in given:
+            check_vote(vote)
+        with self._writing() as connection:
+            revision = next_revision(connection)
+            return sum([add_vote(connection, vote, revision) for vote in given])
+
+    def changes(self, after: Cursor | None = None) -> list[tuple[Cursor, Vote]]:
+        """The next votes that were added, corrected or withdrawn, in the order in which they became visible.
+
+        Args:
+            after: what came with the last vote that the caller knows; None begins with the first.
+        Returns:
+            At most 1000; none where there is nothing new. A vote that changed again comes again.
+        """
+        where: list[Any] = []
+        place = tuple_(votes.c.revision, votes.c.id)
+        if after is not None:
+            where.append(place > tuple_(*after))
+        with self._reading() as connection:
+            asked = select(votes).where(*where).order_by(votes.c.revision, votes.c.id).limit(MAX_PAGE)
+            rows = connection.execute(asked).mappings().all()
+            found = self._whole(connection, rows)
+        return [((int(row["revision"]), str(row["id"])), vote) for row, vote in zip(rows, found, strict=True)]
+
+    def models(self) -> list[str]:
+        """The names of all models that votes are on."""
+        with self._reading() as connection:
+            columns = (votes.c.left_model, votes.c.right_model)
+            asked = [select(column).where(votes.c.withdrawn.is_(False)).distinct() for column in columns]
+            return sorted({str(name) for each in asked for name in connection.execute(each).scalars()})
 
     def get(self, id: str) -> Vote | None:
         """The vote of an id, withdrawn or not; None if there is none."""
@@ -108,24 +155,24 @@ class VoteStore:
         Raises:
             InputError: there is no vote `after`, or the limit is out of bounds.
         """
-        if not 1 <= limit <= MOST_A_PAGE:
-            raise InputError(f"A page has 1 to {MOST_A_PAGE} votes, not {limit}.")
+        if not 1 <= limit <= MAX_PAGE:
+            raise InputError(f"A page must have 1 to {MAX_PAGE} votes, not {limit}.")
         if after is not None:
             check_id(after)
         with self._reading() as connection:
             where = self._conditions(wanted)
             if after is not None:
-                place = connection.execute(select(votes.c.time, votes.c.id).where(votes.c.id == after)).first()
-                if place is None:
-                    raise InputError("There is no vote with the id that the page should begin after.")
-                here, there = tuple_(votes.c.time, votes.c.id), tuple_(place.time, place.id)
-                where.append(here < there if newest_first else here > there)
+                last = connection.execute(select(votes.c.time, votes.c.id).where(votes.c.id == after)).first()
+                if last is None:
+                    raise InputError(f"There is no vote with the id '{after}', after which the page should begin.")
+                this, that = tuple_(votes.c.time, votes.c.id), tuple_(last.time, last.id)
+                where.append(this < that if newest_first else this > that)
             return self._read(connection, where, limit, newest_first)
 
     def every(self, wanted: VoteFilter = _COUNTING) -> Iterator[Vote]:
         """All votes of a filter, oldest first, read a page at a time."""
         last: str | None = None
-        while page := self.votes(wanted, limit=MOST_A_PAGE, after=last):
+        while page := self.votes(wanted, limit=MAX_PAGE, after=last):
             yield from page
             last = page[-1].id
 
@@ -142,13 +189,15 @@ class VoteStore:
         verdict: Verdict | None = None,
         reason: str | EllipsisType | None = ...,
         edited: str | EllipsisType | None = ...,
+        by: str | None = None,
     ) -> Vote:
-        """Change what a vote says, and keep what it said before.
+        """Change a vote, and keep what it was before.
 
         Args:
             id: the vote's.
             verdict: the new one; None leaves it.
             reason, edited: the new text, None to take it away, `...` to leave it.
+            by: who does it, as of `EarlierVersion.by`.
         Returns:
             The vote as it is now.
         Raises:
@@ -167,25 +216,25 @@ class VoteStore:
         with self._writing() as connection:
             old = locked(connection, id)
             if old["withdrawn"]:
-                raise InputError("The vote is withdrawn, so it cannot be corrected.", where=f"vote {id}")
-            change(connection, old, changes)
+                raise InputError("The vote was withdrawn, so it cannot be corrected.", where=f"vote {id}")
+            change(connection, old, changes, by)
             return self._read(connection, [votes.c.id == id], 1)[0]
 
     def history(self, id: str) -> list[EarlierVersion]:
-        """What a vote said before its corrections, oldest first; of a withdrawn one without its texts."""
+        """What a vote was before its corrections, oldest first; a withdrawn one without its texts."""
         check_id(id)
         with self._reading() as connection:
             found = connection.execute(
                 select(corrections).where(corrections.c.vote == id).order_by(corrections.c.number)
             ).mappings()
-            return [
-                EarlierVersion(cast(Verdict, row["verdict"]), row["reason"], row["edited"], moment(row["until"]))
-                for row in found
-            ]
+            return [earlier_of(dict(row)) for row in found]
 
-    def withdraw(self, id: str) -> bool:
+    def withdraw(self, id: str, *, by: str | None = None) -> bool:
         """Take a vote back: its reason and edited answer are erased, earlier versions included; it counts nowhere.
 
+        Args:
+            id: the vote's.
+            by: who does it, as of `EarlierVersion.by`.
         Returns:
             False if it was withdrawn before.
         Raises:
@@ -195,25 +244,29 @@ class VoteStore:
             old = locked(connection, id)
             if old["withdrawn"]:
                 return False
-            erase(connection, [old])
-        self._forget()
+            erase(connection, [old], by)
+        self._empty_log()
         return True
 
-    def withdraw_voter(self, key: str) -> int:
+    def withdraw_voter(self, voter: str, *, by: str | None = None) -> int:
         """Take back every vote of a voter, as `withdraw` does.
 
+        Args:
+            voter: as it stands with the votes, not the key.
+            by: as of `withdraw`.
         Returns:
             How many votes were taken back; those that were withdrawn before are not counted.
         """
-        _check_asked(VoteFilter(voter=key))
+        _check_asked(VoteFilter(voter=voter))
         with self._writing() as connection:
-            theirs = (votes.c.voter == key, votes.c.withdrawn.is_(False))
+            theirs = (votes.c.voter == voter, votes.c.withdrawn.is_(False))
             found = (
                 connection.execute(select(votes).where(*theirs).order_by(votes.c.id).with_for_update()).mappings().all()
             )
-            erase(connection, found)
+            if found:
+                erase(connection, found, by)
         if found:
-            self._forget()
+            self._empty_log()
         return len(found)
 
     def fingerprint(self) -> str:
@@ -250,7 +303,7 @@ class VoteStore:
         with explained(self._address), writing(self._engine) as connection:
             yield connection
 
-    def _forget(self) -> None:
+    def _empty_log(self) -> None:
         if self._sqlite:
             with explained(self._address):
                 empty_log(self._engine)
@@ -262,12 +315,11 @@ class VoteStore:
     def _read(self, connection: Connection, where: Sequence[Any], limit: int, newest_first: bool = False) -> list[Vote]:
         order = [column.desc() if newest_first else column.asc() for column in (votes.c.time, votes.c.id)]
         rows = connection.execute(select(votes).where(*where).order_by(*order).limit(limit)).mappings().all()
-        prompts: dict[str, list[dict[str, Any]]] = {row["id"]: [] for row in rows}
-        asked = select(turns).where(turns.c.vote.in_(list(prompts))).order_by(turns.c.vote, turns.c.place)
-        for turn in connection.execute(asked).mappings():
-            prompts[turn["vote"]].append(dict(turn))
+        return self._whole(connection, rows)
+
+    def _whole(self, connection: Connection, rows: Sequence[RowMapping]) -> list[Vote]:
         try:
-            return [vote_of(dict(row), prompts[row["id"]]) for row in rows]
+            return whole_votes(connection, rows)
         except (ValueError, TypeError):
             raise damaged(self._address) from None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-NEWEST = "0002"
+NEWEST = "0003"
 """The last migration that this version of Tiebreak knows."""
 VERSION_TABLE = "votes_version"
 
@@ -34,9 +34,18 @@ votes = Table(
     Column("right_fingerprint", Text, nullable=False),
     Column("right_sampling", Text, nullable=False),
     Column("right_seed", BigInteger),
+    Column("left_before", Text),
+    Column("right_before", Text),
+    Column("withdrawn_by", String(128)),
+    Column("revision", BigInteger, nullable=False),
     Index("votes_by_time", "time", "id"),
-    Index("votes_by_voter", "voter"),
+    Index("votes_by_voter", "voter", "time"),
+    Index("votes_by_revision", "revision", "id"),
 )
+
+clock = Table("votes_clock", metadata, Column("revision", BigInteger, nullable=False))
+"""One row: the revision of the last change. Whoever changes a vote takes the next one first, and others wait for the
+end of that transaction; so revisions become visible in their order."""
 
 turns = Table(
     "vote_turns",
@@ -56,4 +65,5 @@ corrections = Table(
     Column("verdict", String(16), nullable=False),
     Column("reason", Text),
     Column("edited", Text),
+    Column("by", String(128)),
 )

@@ -1,26 +1,34 @@
-"""What the votes say of the models, and how far voters agree.
+"""What votes say of the models: games, scores and their intervals, and what the votes look like as a whole.
 
-Pure functions of votes; withdrawn votes count nowhere.
+Pure functions, of counts; how votes are counted is in `votes.count`.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tiebreak.votes.bradley_terry import bradley_terry
-from tiebreak.votes.comparisons import comparisons
-from tiebreak.votes.vote import Answer, Vote
+from tiebreak.votes.comparisons import Agreement
+from tiebreak.votes.strengths import Array, bradley_terry
+from tiebreak.votes.vote import Verdict
 
 MEAN_SCORE = 1000.0
 POINTS = 400 / math.log(10)
 """Points of one unit of log-odds: 400 points more are ten times the odds, as in chess."""
-_Z = 1.959964  # the 97.5% point of the normal distribution
+Z = 1.959964
+"""The 97.5% point of the normal distribution."""
+_TOP = 5
+
+Player = tuple[str, str]
+"""A model: its name and the fingerprint of its weights."""
+Games = Mapping[tuple[Player, Player, Verdict], int]
+"""How many votes there are on two models, the left one first, with each verdict."""
 
 
 @dataclass(frozen=True)
@@ -50,48 +58,94 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How far voters agree who saw the same comparison.
+class Position:
+    """How often the left answer won, of the votes that say left or right on two different answers.
 
     Attributes:
-        share: pairs of voters who gave the same verdict, of all pairs; None where no two saw the same.
-        pairs: pairs of voters.
-        comparisons: comparisons that two or more voters saw.
+        left, right: votes.
+        share: of left; None where there is no such vote.
+        low, high: its 95% interval (Wilson 1927); it holds one half where voters lean to no side.
     """
 
+    left: int
+    right: int
     share: float | None
-    pairs: int
-    comparisons: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Voters:
+    """Who voted.
+
+    Attributes:
+        voters: how many.
+        top: the busiest, at most five, the busiest first: name and votes.
+        top_share: of all votes, those of the busiest voter; None where there are no votes.
+        top_three_share: those of the three busiest.
+    """
+
+    voters: int
+    top: tuple[tuple[str, int], ...]
+    top_share: float | None
+    top_three_share: float | None
 
 
 @dataclass(frozen=True)
 class Tally:
-    """The account of the votes.
+    """What the votes say of the models.
 
     Attributes:
         standings: best score first.
         agreement: between voters.
         votes: votes that count.
         same_model: votes between two answers of one model, which say nothing of models; they are in no standing.
+        corrected: votes that are left out because their verdict was corrected after the models were named.
+        position: whether voters lean to a side.
+        voters: who voted.
     """
 
     standings: tuple[Standing, ...]
     agreement: Agreement
     votes: int
     same_model: int
+    corrected: int
+    position: Position
+    voters: Voters
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
+        voters = {**vars(self.voters), "top": [{"voter": name, "votes": number} for name, number in self.voters.top]}
         return {
             "standings": [standing.to_json() for standing in self.standings],
             "agreement": dict(vars(self.agreement)),
             "votes": self.votes,
             "same_model": self.same_model,
+            "corrected": self.corrected,
+            "position": dict(vars(self.position)),
+            "voters": voters,
         }
 
 
-def tally(votes: Iterable[Vote]) -> Tally:
-    """Count games, fit scores, measure agreement.
+def wins_of(games: Games, players: Sequence[Player]) -> Array:
+    """Which model beat which how often, a tie counted as half a win each; shape (players, players)."""
+    index_of = {player: index for index, player in enumerate(players)}
+    wins = np.zeros((len(players), len(players)))
+    for (one, other, verdict), number in games.items():
+        left, right = index_of[one], index_of[other]
+        share = {"left": 1.0, "right": 0.0}.get(verdict, 0.5)
+        wins[left, right] += number * share
+        wins[right, left] += number * (1 - share)
+    return wins
+
+
+def players_of(games: Games) -> list[Player]:
+    """The models of games, in the order of their names."""
+    return sorted({player for one, other, _ in games for player in (one, other)})
+
+
+def standings(games: Games) -> tuple[Standing, ...]:
+    """What each model achieved, best score first.
 
     A tie is half a win for each, and so is "both bad": neither says that one is better. The intervals come from the
     observed information of the fit, with a weak prior that keeps models finite that won (or lost) every game; they
@@ -100,63 +154,50 @@ def tally(votes: Iterable[Vote]) -> Tally:
     Source:
         Bradley and Terry 1952; ties as in Chiang et al. 2024, Chatbot Arena, arXiv 2403.04132.
     """
-    counted = [vote for vote in votes if not vote.withdrawn]
-    games = [vote for vote in counted if _player(vote.left) != _player(vote.right)]
-    return Tally(_standings(games), agreement(counted), len(counted), len(counted) - len(games))
-
-
-def agreement(votes: Iterable[Vote]) -> Agreement:
-    """The share of pairs of voters who gave the same verdict on the same comparison.
-
-    The same comparison is the same prompt and the same two texts, whichever stood left; a voter who voted twice
-    on it counts with the last vote. "Tie" and "both bad" are different verdicts. Equal answers are passed over.
-    """
-    agreed = pairs = seen = 0
-    for comparison in comparisons(votes):
-        voters = len(comparison.votes)
-        if voters < 2 or comparison.same:
-            continue
-        seen += 1
-        pairs += math.comb(voters, 2)
-        agreed += sum(math.comb(count, 2) for count in comparison.counts().values())
-    return Agreement(agreed / pairs if pairs else None, pairs, seen)
-
-
-def _player(answer: Answer) -> tuple[str, str]:
-    return answer.model, answer.fingerprint
-
-
-def _standings(games: list[Vote]) -> tuple[Standing, ...]:
-    players = sorted({_player(answer) for vote in games for answer in (vote.left, vote.right)})
-    place = {player: index for index, player in enumerate(players)}
-    wins = np.zeros((len(players), len(players)))
-    counts: list[Counter[str]] = [Counter() for _ in players]
-    for vote in games:
-        left, right = place[_player(vote.left)], place[_player(vote.right)]
-        if vote.verdict in ("left", "right"):
-            better, worse = (left, right) if vote.verdict == "left" else (right, left)
-            wins[better, worse] += 1
-            counts[better]["wins"] += 1
-            counts[worse]["losses"] += 1
-        else:
-            wins[left, right] += 0.5
-            wins[right, left] += 0.5
-            counts[left][vote.verdict] += 1
-            counts[right][vote.verdict] += 1
-    fit = bradley_terry(wins)
-    made = [
+    players = players_of(games)
+    said: dict[Player, Counter[str]] = {player: Counter() for player in players}
+    for (one, other, verdict), number in games.items():
+        left, right = {"left": ("wins", "losses"), "right": ("losses", "wins")}.get(verdict, (verdict, verdict))
+        said[one][left] += number
+        said[other][right] += number
+    fit = bradley_terry(wins_of(games, players))
+    errors = fit.errors
+    found = [
         Standing(
-            model=model,
-            fingerprint=fingerprint,
-            games=counts[index].total(),
-            wins=counts[index]["wins"],
-            losses=counts[index]["losses"],
-            ties=counts[index]["tie"],
-            both_bad=counts[index]["both_bad"],
+            model=player[0],
+            fingerprint=player[1],
+            games=said[player].total(),
+            wins=said[player]["wins"],
+            losses=said[player]["losses"],
+            ties=said[player]["tie"],
+            both_bad=said[player]["both_bad"],
             score=MEAN_SCORE + POINTS * float(fit.values[index]),
-            low=MEAN_SCORE + POINTS * float(fit.values[index] - _Z * fit.errors[index]),
-            high=MEAN_SCORE + POINTS * float(fit.values[index] + _Z * fit.errors[index]),
+            low=MEAN_SCORE + POINTS * float(fit.values[index] - Z * errors[index]),
+            high=MEAN_SCORE + POINTS * float(fit.values[index] + Z * errors[index]),
         )
-        for index, (model, fingerprint) in enumerate(players)
+        for index, player in enumerate(players)
     ]
-    return tuple(sorted(made, key=lambda each: (-each.score, each.model, each.fingerprint)))
+    return tuple(sorted(found, key=lambda each: (-each.score, each.model, each.fingerprint)))
+
+
+def position(left: int, right: int) -> Position:
+    """How often the left answer won.
+
+    Source:
+        Wilson 1927, Journal of the American Statistical Association 22 (the score interval).
+    """
+    number = left + right
+    if not number:
+        return Position(0, 0, None, None, None)
+    share, extra = left / number, Z**2 / number
+    middle = (share + extra / 2) / (1 + extra)
+    reach = Z / (1 + extra) * math.sqrt(share * (1 - share) / number + extra / (4 * number))
+    return Position(left, right, share, max(0.0, middle - reach), min(1.0, middle + reach))
+
+
+def busiest(votes_of: Mapping[str, int]) -> Voters:
+    """Who voted, from how many votes each voter cast."""
+    top = heapq.nsmallest(_TOP, votes_of.items(), key=lambda each: (-each[1], each[0]))
+    total = sum(votes_of.values())
+    shares = [sum(number for _, number in top[:few]) / total if total else None for few in (1, 3)]
+    return Voters(len(votes_of), tuple(top), *shares)

@@ -9,9 +9,11 @@ from pathlib import Path
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tiebreak.data.preference import Message
-from tiebreak.data.render import Template, choose_template
+from tiebreak.data.preparing.templates import Template, choose_template
 from tiebreak.errors import InputError
-from tiebreak.evaluate.generate import Sampling, stream_answer
+from tiebreak.generation.generate import stream_answer
+from tiebreak.generation.sampling import Sampling
+from tiebreak.models.gguf import gguf_note
 from tiebreak.models.load import load_model, load_tokenizer
 from tiebreak.models.precision import choose_device
 from tiebreak.recipe import ModelSection
@@ -20,13 +22,18 @@ from tiebreak.runs import RunFolder
 
 @dataclass
 class Speaker:
-    """A model that takes part, with its own memory of what was said."""
+    """A model that takes part, with its own memory of what was said.
+
+    Attributes:
+        note: what is worth knowing of its weights.
+    """
 
     name: str
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     template: Template
     turns: list[Message] = field(default_factory=list)
+    note: str | None = None
 
 
 @dataclass
@@ -75,7 +82,7 @@ def open_conversation(
     """Load what is needed to talk.
 
     Args:
-        name: run folder, Hub id, folder, or `bundled:base`.
+        name: run folder, Hub id, folder, GGUF file, or `bundled:base`.
         base: let the model that a run started from answer as well, first.
         system: a system message before the conversation.
         sampling: how tokens are drawn.
@@ -105,4 +112,4 @@ def _speaker(name: str, section: ModelSection, template: str) -> Speaker:
     model = load_model(section.name, revision=section.revision, trust_remote_code=section.trust_remote_code)
     model.to(choose_device())  # type: ignore[arg-type]
     tokenizer = load_tokenizer(section.name, revision=section.revision, trust_remote_code=section.trust_remote_code)
-    return Speaker(name, model, tokenizer, choose_template(tokenizer, template))
+    return Speaker(name, model, tokenizer, choose_template(tokenizer, template), note=gguf_note(section.name))

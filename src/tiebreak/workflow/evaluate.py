@@ -1,32 +1,41 @@
-"""Held-out preference metrics of any model on any preferences, against a reference where there is one."""
+"""Held-out preference metrics of any models on any preferences, each against its reference where there is one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
+import numpy as np
 from transformers import PreTrainedModel
 
 from tiebreak.data.preference import messages_from
-from tiebreak.engine.score import SCORING_TOKENS, Scorer, Scores, score_groups
-from tiebreak.engine.selfcheck import look_back_windows, self_check
+from tiebreak.data.reading.sources import evaluated_split
+from tiebreak.engine.score import Scorer, Scores, score_groups
 from tiebreak.errors import InputError
-from tiebreak.evaluate.generate import Sampling, answer_all
+from tiebreak.evaluate.breakdown import broken_down
 from tiebreak.evaluate.held_out import held_out_metrics
-from tiebreak.evaluate.judging import judge_for, judged
+from tiebreak.evaluate.judges import PointwiseJudge, open_judge
+from tiebreak.evaluate.judging import judged_alone
+from tiebreak.evaluate.measured_pairs import measured_pairs
+from tiebreak.generation.generate import Sampling, answer_all
+from tiebreak.models.embeddings import rows_of
 from tiebreak.models.load import load_tokenizer
+from tiebreak.process.host import same_host
 from tiebreak.recipe import DataSection, ModelSection, ObjectiveSection, Recipe
 from tiebreak.runs import RunFolder
-from tiebreak.workflow.prepare import (
-    PreparedData,
-    kind_of,
-    measures_of,
-    objective_of,
-    prepare_data,
-    prepare_model,
-)
-from tiebreak.workflow.talk import Talk
+from tiebreak.runs.manifest import JudgeRecord
+from tiebreak.workflow import messages
+from tiebreak.workflow.data import RunData, check_tokens, load_data
+from tiebreak.workflow.early import check_settings
+from tiebreak.workflow.evaluation import Evaluation
+from tiebreak.workflow.model import RunModel, prepare_model
+from tiebreak.workflow.plan import scoring_only
+from tiebreak.workflow.progress import Progress, progress_of
+from tiebreak.workflow.resolve import ResolvedRecipe, resolve, task_of
+from tiebreak.workflow.run import Run
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,11 @@ class Question:
         model: run folder, Hub id, folder, or `bundled:base`.
         data: source of preferences; all of its pairs are used.
         reference: model to measure against; None is a run's own base, or no reference.
-        max_length: longest prompt plus ending, in tokens; None is a run's own.
-        split, schema, limit, skip_bad_rows: as in a recipe's data section.
+        max_length: longest prompt plus completion, in tokens; None is a run's own.
+        split, schema, columns, limit, skip_bad_rows: as in a recipe's data section.
+        config, data_dir, revision, transform: as there.
         beta: scale of the rewards; None is a run's own, or 0.1.
+        settings: further keys of the recipe, dotted, which win over all else.
     """
 
     model: str
@@ -51,85 +62,135 @@ class Question:
     limit: int | None = None
     beta: float | None = None
     skip_bad_rows: bool = False
+    columns: Mapping[str, Any] | None = None
+    config: str | None = None
+    data_dir: str | None = None
+    revision: str | None = None
+    transform: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The answer.
+def evaluate_models(question: Question, models: Sequence[str], *, progress: Progress | None = None) -> list[Evaluation]:
+    """Score several models on the same preferences, one after the other.
 
-    Attributes:
-        pairs: pairs that were scored.
-        left_out: pairs that were not, by reason.
-        reference: what the rewards are measured against, or None.
-        metrics: means over the pairs, with the prefix `eval_`.
-        judge: verdicts on sampled answers, where the data has a judge.
-    """
-
-    pairs: int
-    left_out: dict[str, int]
-    reference: str | None
-    metrics: dict[str, float]
-    judge: dict[str, Any] | None
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return {
-            "pairs": self.pairs,
-            "left_out": self.left_out,
-            "reference": self.reference,
-            "metrics": self.metrics,
-            "judge": self.judge,
-        }
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Label and value of each figure, in plain words."""
-        found = [("pairs", f"{self.pairs:,}")]
-        found += [(f"left out: {reason}", f"{count:,}") for reason, count in sorted(self.left_out.items())]
-        names = (
-            ("eval_rewards/accuracies", "accuracy (chosen has more reward)", "{:.1%}"),
-            ("eval_logps/accuracies", "chosen is likelier (no reference)", "{:.1%}"),
-            ("eval_loss", "loss", "{:.4f}"),
-            ("eval_rewards/margins", "margin", "{:+.4f}"),
-            ("eval_rewards/chosen", "reward of chosen", "{:+.4f}"),
-            ("eval_rewards/rejected", "reward of rejected", "{:+.4f}"),
-            ("eval_logps/chosen", "log-prob of chosen (nats)", "{:.2f}"),
-            ("eval_logps/rejected", "log-prob of rejected (nats)", "{:.2f}"),
-        )
-        found += [(label, form.format(self.metrics[name])) for name, label, form in names if name in self.metrics]
-        if self.judge is not None:
-            rate = self.judge["after"]
-            low, high = rate["interval"]
-            found.append((f"passes {self.judge['name']}", f"{rate['pass_rate']:.1%} ({low:.1%} to {high:.1%})"))
-        found.append(("reference", self.reference or "none: no rewards, only log-probs"))
-        return found
-
-
-def evaluate_model(question: Question, *, talk: Talk | None = None) -> Evaluation:
-    """Score a model on preferences.
-
+    Args:
+        question: what is asked of each; its `model` is exchanged.
+        models: at least one.
+        progress: where progress is shown.
     Raises:
-        InputError: the model or the data is wrong.
+        InputError: a model or the data is wrong.
     """
-    talk = talk or Talk()
-    recipe, reference = _recipe_for(question)
-    loss, measures = objective_of(recipe), measures_of(recipe)
-    data = prepare_data(recipe, talk)
+    return [evaluate_model(replace(question, model=model), progress=progress) for model in models]
+
+
+class QuestionOptions(TypedDict, total=False):
+    """What may be asked beside model and data, as in `Question`."""
+
+    reference: str | None
+    config: str | None
+    data_dir: str | None
+    split: str | None
+    revision: str | None
+    schema: str
+    max_length: int | None
+    limit: int | None
+    beta: float | None
+    skip_bad_rows: bool
+    columns: Mapping[str, Any] | None
+    transform: str | None
+    settings: Mapping[str, Any]
+
+
+def evaluate_model(
+    model: Question | Run | Path | str,
+    data: Path | str | None = None,
+    *,
+    progress: Progress | bool | None = None,
+    **options: Unpack[QuestionOptions],
+) -> Evaluation:
+    """Score a model on preferences: how often the chosen completion has the higher reward. As `tiebreak evaluate` does.
+
+    Args:
+        model: a run or its folder, Hub id, folder, or `bundled:base`; or a whole `Question`, and nothing beside it.
+        data: source of preferences; all of its pairs are used.
+        progress: True shows it on stderr; else nothing is shown.
+        options: any other field of `Question`, such as `reference`, `limit` or `beta`.
+    Returns:
+        Metrics, and how many pairs they are of.
+    Raises:
+        InputError: the model or the data is wrong, or no data is named.
+    """
+    question = _question(model, data, options)
+    with same_host():
+        return _evaluate(question, progress_of(progress))
+
+
+def _question(model: Question | Run | Path | str, data: Path | str | None, options: QuestionOptions) -> Question:
+    if isinstance(model, Question):
+        if data is not None or options:
+            raise InputError(
+                "A whole question was given, and more beside it.",
+                where="evaluate_model",
+                fix="put everything into the Question, or give model and data by themselves",
+            )
+        return model
+    if data is None:
+        raise InputError(
+            "Name the data to measure the model on.",
+            where="evaluate_model",
+            fix="tiebreak.evaluate_model(model, data)",
+        )
+    unknown = options.keys() - {each.name for each in fields(Question)}
+    if unknown:
+        raise InputError(
+            f"There is no option '{min(unknown)}'.",
+            where="evaluate_model",
+            fix=f"there are: {', '.join(QuestionOptions.__annotations__)}",
+        )
+    return Question(model=os.fspath(model), data=str(data), **options)
+
+
+def _evaluate(question: Question, progress: Progress) -> Evaluation:
+    written, reference = _recipe_for(question)
+    resolved = resolve(written)
+    recipe, objective = resolved.recipe, resolved.objective
+    assert objective is not None  # a recipe for preferences has one
+    data = load_data(recipe, resolved.task, progress)
+    progress.say_all(messages.data_lines(data.record))
     policy = prepare_model(recipe)
-    scorer = replace(_scorer(policy.model, data, policy.precision.autocast), measures=measures)
-    talk.say(f"model   {question.model} on {policy.device}, {policy.precision.name}")
-    scores = _scores(policy.model, data, scorer, talk, "scoring")
-    theirs = None
-    judge = _judged(recipe, question.data, policy.model, data, talk)
+    check_tokens(data, rows_of(policy.model), question.model)
+    scorer = scoring_only(policy.model, data.train, policy.precision, resolved.measures)
+    progress.say(messages.scoring_line(question.model, str(policy.device), policy.precision.name))
+    if policy.record.gguf is not None:
+        progress.say(f"        {policy.record.gguf}")
+    scores = _scores(policy.model, data, scorer, progress, "scoring")
+    judge = _judged(resolved, policy, data, progress)
     del policy
+    reference_scores = None
     if reference is not None:
         base = prepare_model(Recipe(model=reference, train=recipe.train))
-        _same_words(data, reference)
-        scorer = replace(_scorer(base.model, data, base.precision.autocast), measures=measures)
-        theirs = _scores(base.model, data, scorer, talk, "reference")
-    metrics = held_out_metrics(scores, theirs, objective=loss)
+        _check_same_vocabulary(data, reference)
+        scorer = scoring_only(base.model, data.train, base.precision, resolved.measures)
+        reference_scores = _scores(base.model, data, scorer, progress, "reference")
+    metrics = held_out_metrics(scores, reference_scores, objective=objective)
+    prompts = [np.asarray(group.prompt, np.int32) for group in data.train]
+    measured = measured_pairs(
+        scores,
+        reference_scores,
+        objective=objective,
+        rows=data.train.dataset["row"],
+        prompts=[prompt.tobytes() for prompt in prompts],
+        turns=[sum(turn["role"] == "user" for turn in turns) for turns in data.train_rows["prompt"]],
+        prompt_tokens=[len(prompt) for prompt in prompts],
+    )
     return Evaluation(
+        model=question.model,
+        breakdown=broken_down(measured),
+        measured=measured,
+        texts=data.train_rows,
+        objective=str(recipe.objective.model_dump(mode="json")),
         pairs=len(data.train),
-        left_out=data.account["left_out"],
+        dropped=dict(data.record.dropped),
         reference=None if reference is None else reference.name,
         metrics=metrics,
         judge=judge,
@@ -140,8 +201,8 @@ def _recipe_for(question: Question) -> tuple[Recipe, ModelSection | None]:
     """A recipe that reads all of the data for this model, and the reference."""
     run = RunFolder(Path(question.model))
     own = run.recipe() if run.recipe_path.is_file() else None
-    # A run on single endings is measured on pairs by the plain objective.
-    of_pairs = own is not None and kind_of(own) == "preference"
+    # A run on single completions is measured on pairs by the plain objective.
+    of_pairs = own is not None and task_of(own).pairs
     objective = own.objective if own is not None and of_pairs else ObjectiveSection()
     if question.beta is not None:
         objective = ObjectiveSection(**{**objective.model_dump(), "beta": question.beta})
@@ -149,18 +210,25 @@ def _recipe_for(question: Question) -> tuple[Recipe, ModelSection | None]:
     reference = own.model.model_copy(update={"adapter": None, "quantize": None}) if own is not None else None
     if question.reference is not None:
         reference = ModelSection(name=question.reference)
-    base = own.data if own is not None else DataSection()
+    base = own.data if own is not None else DataSection()  # how rows become tokens is the run's
     trusted = own is not None and own.model.trust_remote_code
-    split = question.split or ("held_out" if question.data == "bundled:preferences" else None)
+    split = evaluated_split(question.data, question.split)
     data = DataSection(
         source=question.data,
+        config=question.config,
+        data_dir=question.data_dir,
         split=split,
+        revision=question.revision,
+        transform=question.transform,
         schema_=question.schema,
+        columns=dict(question.columns) if question.columns else None,
         template=base.template,
         max_length=question.max_length or base.max_length,
         max_prompt_length=base.max_prompt_length,
         max_completion_length=base.max_completion_length,
         too_long=base.too_long,
+        special_tokens=base.special_tokens,
+        score_turns=base.score_turns,
         limit=question.limit,
         eval_fraction=0.0,
         duplicates="keep",
@@ -168,11 +236,14 @@ def _recipe_for(question: Question) -> tuple[Recipe, ModelSection | None]:
     )
     model = ModelSection(name=question.model, trust_remote_code=trusted)
     rest = own if own is not None else Recipe()
-    return Recipe(model=model, data=data, objective=objective, train=rest.train, evaluate=rest.evaluate), reference
+    evaluate = rest.evaluate.model_copy(update={"judge": "auto"})  # by the data of this evaluation
+    recipe = Recipe(model=model, data=data, objective=objective, train=rest.train, evaluate=evaluate)
+    check_settings(question.settings)
+    return recipe.with_settings(dict(question.settings)), reference
 
 
-def _same_words(data: PreparedData, reference: ModelSection) -> None:
-    """Log-probs of two models can be compared only where the same ids mean the same words."""
+def _check_same_vocabulary(data: RunData, reference: ModelSection) -> None:
+    """Log-probs of two models can be compared only where the same ids mean the same tokens."""
     other = load_tokenizer(reference.name, revision=reference.revision, trust_remote_code=reference.trust_remote_code)
     if other.get_vocab() != data.tokenizer.get_vocab():
         raise InputError(
@@ -182,27 +253,29 @@ def _same_words(data: PreparedData, reference: ModelSection) -> None:
         )
 
 
-def _scorer(model: PreTrainedModel, data: PreparedData, autocast: Any) -> Scorer:
-    windows = look_back_windows(model.config.get_text_config())
-    check = self_check(model, data.train, autocast=autocast, windows=windows)
-    return Scorer(check.path, autocast, SCORING_TOKENS.get(model.device.type, 2048))
+def _scores(model: PreTrainedModel, data: RunData, scorer: Scorer, progress: Progress, title: str) -> Scores:
+    with progress.bar(title, len(data.train)) as update:
+        return score_groups(model, data.train, scorer, on_progress=update)
 
 
-def _scores(model: PreTrainedModel, data: PreparedData, scorer: Scorer, talk: Talk, title: str) -> Scores:
-    with talk.progress(title, len(data.train)) as update:
-        return score_groups(model, data.train, scorer, progress=update)
-
-
-def _judged(
-    recipe: Recipe, source: str, model: PreTrainedModel, data: PreparedData, talk: Talk
-) -> dict[str, Any] | None:
-    found = judge_for(source)
-    if found is None:
+def _judged(resolved: ResolvedRecipe, policy: RunModel, data: RunData, progress: Progress) -> JudgeRecord | None:
+    judge, settings = open_judge(resolved.judge), resolved.recipe.evaluate
+    if not isinstance(judge, PointwiseJudge):
         return None
-    name, judge = found
-    prompts = [messages_from(turns) for turns in data.train_rows[: recipe.evaluate.judge_prompts]["prompt"]]
-    settings = recipe.evaluate
+    rows = data.train_rows[: settings.judge_prompts]
+    prompts = [messages_from(turns) for turns in rows["prompt"]]
     sampling = Sampling(settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
-    with talk.progress("answers", len(prompts)) as update:
-        answers = answer_all(model, data.tokenizer, prompts, sampling, template=data.template, progress=update)
-    return judged(name, None, [judge(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)])
+    with progress.bar("answers", len(prompts)) as on_progress:
+        answers = answer_all(
+            policy.model,
+            data.tokenizer,
+            prompts,
+            sampling,
+            template=data.template,
+            tools=rows["tools"],
+            special_tokens=resolved.recipe.data.special_tokens,
+            autocast=policy.precision.autocast,
+            progress=on_progress,
+        )
+    scores, _ = judge.scores(list(zip(prompts, answers, strict=True)))
+    return judged_alone(judge, scores)

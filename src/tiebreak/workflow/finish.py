@@ -2,168 +2,227 @@
 
 from __future__ import annotations
 
-import datetime
-import json
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from safetensors import SafetensorError
-
-from tiebreak.data.preference import Message, messages_from
-from tiebreak.errors import RunError
-from tiebreak.evaluate.generate import Sampling, answer_all
+from tiebreak.data.preference import Message, better_and_worse, messages_from
+from tiebreak.data.preparing.encode import encode_texts
+from tiebreak.evaluate.answers import answer_stats, repetition
 from tiebreak.evaluate.held_out import held_out_metrics
-from tiebreak.evaluate.judging import judge_named, judged
-from tiebreak.files import folder_at_once, write_json, write_text
-from tiebreak.models.adapters import save_weights
+from tiebreak.evaluate.judges import Judge, open_judge
+from tiebreak.evaluate.judging import judge_answers
+from tiebreak.evaluate.pairs import PairChange, counted, pair_changes
+from tiebreak.files import folder_at_once, write_text
+from tiebreak.formatting.text import one_line
+from tiebreak.generation.generate import Sampling, answer_all
+from tiebreak.models.save import named_write_errors, save_weights
 from tiebreak.recipe import Recipe
 from tiebreak.report.card import model_card
 from tiebreak.report.page import write_report
 from tiebreak.runs import RunFolder
-from tiebreak.training.troubles import first_line
-from tiebreak.workflow.assemble import Assembled
-from tiebreak.workflow.prepare import PreparedData, PreparedModel, kind_of, objective_of
-from tiebreak.workflow.talk import Talk
+from tiebreak.runs.held_out import HeldOutPair, write_held_out
+from tiebreak.runs.manifest import BeforeRecord, JudgeRecord
+from tiebreak.runs.metrics_file import read_metrics
+from tiebreak.runs.outcome import AnswersRecord
+from tiebreak.runs.samples import Sample, SampleMessage, write_samples
+from tiebreak.training.evaluation import Evaluated
+from tiebreak.training.tree_trainer import TreeTrainer
+from tiebreak.workflow.data import RunData
+from tiebreak.workflow.lifecycle import now, timed
+from tiebreak.workflow.model import RunModel
+from tiebreak.workflow.progress import Progress
+from tiebreak.workflow.reference import Reference
+from tiebreak.workflow.resolve import ResolvedRecipe
 
 
-@dataclass(frozen=True)
-class Before:
-    """What the model was like before training.
-
-    Attributes:
-        metrics: held-out metrics, or None.
-        answers: its answers to the held-out prompts that are shown or judged.
-    """
-
-    metrics: dict[str, float] | None
-    answers: list[str]
-
-
-def measure_before(folder: RunFolder, recipe: Recipe, parts: Assembled, talk: Talk) -> Before:
+def measure_before(
+    folder: RunFolder,
+    resolved: ResolvedRecipe,
+    model: RunModel,
+    data: RunData,
+    reference: Reference,
+    trainer: TreeTrainer,
+    progress: Progress,
+) -> BeforeRecord:
     """Measure the model before its first step; a resumed run reads what was measured then.
 
     Args:
-        folder, recipe, parts: of the run.
-        talk: where progress is shown.
+        folder, resolved, model, data, reference, trainer: of the run.
+        progress: where progress is shown.
     """
-    kept = folder.path / "before.json"
-    if kept.is_file():
-        recorded = json.loads(kept.read_text(encoding="utf-8"))
-        return Before(recorded["metrics"], recorded["answers"])
-    metrics, scores = None, parts.reference
-    if scores is not None and kind_of(recipe) == "preference":
-        metrics = held_out_metrics(scores, scores, objective=objective_of(recipe))
-    elif parts.data.held_out is not None:
-        metrics = parts.trainer.measure()
-    before = Before(metrics, _answers(recipe, parts.prepared, parts.data, "answers before", talk))
-    write_json(kept, {"metrics": before.metrics, "answers": before.answers})
+    open_judge(resolved.judge)  # what is wrong with it is said before the first step
+    if (recorded := folder.before()) is not None:
+        return recorded
+    metrics, scores, logps = None, reference.held_out, None
+    if scores is not None and resolved.objective is not None and resolved.task.pairs:
+        metrics = held_out_metrics(scores, scores, objective=resolved.objective)
+        logps = scores.logp.tolist()
+    elif data.held_out is not None:
+        metrics = trainer.measure()
+        logps = trainer.evaluated.logps if trainer.evaluated is not None and resolved.task.pairs else None
+    answers = _answers(resolved, model, data, "answers before", progress)
+    before = BeforeRecord(metrics=metrics, answers=tuple(answers), logps=logps)
+    folder.save_before(before)
     return before
 
 
 def finish(
     folder: RunFolder,
-    recipe: Recipe,
-    prepared: PreparedModel,
-    data: PreparedData,
-    before: Before,
+    resolved: ResolvedRecipe,
+    model: RunModel,
+    data: RunData,
+    before: BeforeRecord,
     after: Mapping[str, float] | None,
-    talk: Talk,
+    progress: Progress,
+    *,
+    evaluated: Evaluated | None = None,
 ) -> None:
-    """Measure the model after its last step and write everything that stays."""
-    began = time.perf_counter()
-    answers = _answers(recipe, prepared, data, "answers after", talk)
-    found = judge_named(recipe.evaluate.judge, recipe.data.source)
-    samples, verdict = _samples(recipe, data, before.answers, answers, found)
-    timings = {**folder.manifest().get("timings", {}), "samples": round(time.perf_counter() - began, 2)}
-    ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    folder.record(before=before.metrics, after=after, judge=verdict, timings=timings, finished=ended)
-    write_json(folder.samples_path, samples)
-    save_model(folder, recipe, prepared, data, samples)
+    """Measure the model after its last step and write everything that stays.
+
+    Args:
+        folder, resolved, model, data: of the run.
+        before: what the model was like before training.
+        after: its held-out metrics now.
+        progress: where progress is shown.
+        evaluated: each held-out example as it was measured now; None where nothing was.
+    """
+    recipe = resolved.recipe
+    with timed(folder, "samples"):
+        answers = _answers(resolved, model, data, "answers after", progress)
+        judge = open_judge(resolved.judge)
+        changes = []
+        if before.logps is not None and evaluated is not None:
+            changes = pair_changes(before.logps, evaluated.logps)
+            write_held_out(folder.held_out_path, _pairs(data, changes))
+        samples, verdict = _samples(resolved, data, before.answers, answers, judge, changes, progress)
+    folder.update_manifest(
+        before=before.metrics,
+        after=after,
+        measured=True,
+        judge=verdict,
+        pairs=counted(changes) if changes else None,
+        answers=_described(data, before.answers, answers) if answers else None,
+        finished=now(),
+    )
+    write_samples(folder.samples_path, samples)
+    save_model(folder, recipe, model, data, samples)
     write_report(folder)
 
 
-def save_model(
-    folder: RunFolder, recipe: Recipe, prepared: PreparedModel, data: PreparedData, samples: list[dict[str, Any]]
-) -> None:
+def save_model(folder: RunFolder, recipe: Recipe, model: RunModel, data: RunData, samples: list[Sample]) -> None:
     """Write `model/`: weights, tokenizer, template and card, all or nothing.
 
     Raises:
-        RunError: the disk does not take it; the last checkpoint is kept.
+        RunError: the disk does not take it, or the GPU failed; the last checkpoint is kept.
     """
-    try:
-        with folder_at_once(folder.model) as partial:
-            save_weights(prepared.model, partial)
-            data.tokenizer.save_pretrained(partial)
-            write_text(partial / "README.md", model_card(folder.manifest(), recipe, samples=samples))
-    except (OSError, SafetensorError) as error:
-        raise RunError(
-            f"The trained model cannot be written: {first_line(error)}.",
-            where=str(folder.model),
-            fix=f"free some disk, then go on with: tiebreak train --out {folder.path} --resume",
-        ) from error
+    then = f"go on with: tiebreak train --out {folder.path} --resume"
+    with named_write_errors("The trained model", folder.model, then=then), folder_at_once(folder.model) as partial:
+        save_weights(model.model, partial)
+        data.tokenizer.save_pretrained(partial)
+        logged = read_metrics(folder.metrics_path)
+        card = model_card(folder.load_manifest(), recipe, samples=samples, logged=logged)
+        write_text(partial / "README.md", card)
 
 
-def _shown(recipe: Recipe, data: PreparedData) -> int:
+def _shown(resolved: ResolvedRecipe, data: RunData) -> int:
     """How many held-out prompts are answered: those that are shown, or more where a judge reads them."""
     if data.held_out is None:
         return 0
-    judged_too = judge_named(recipe.evaluate.judge, recipe.data.source) is not None
-    wanted = max(recipe.evaluate.samples, recipe.evaluate.judge_prompts if judged_too else 0)
+    settings = resolved.recipe.evaluate
+    judge_prompts = settings.judge_prompts if resolved.judge != "none" else 0
+    wanted = max(settings.samples, judge_prompts)
     return min(wanted, len(data.held_out_rows))
 
 
-def _prompts(recipe: Recipe, data: PreparedData) -> list[tuple[Message, ...]]:
-    return [messages_from(turns) for turns in data.held_out_rows[: _shown(recipe, data)]["prompt"]]
+def _prompts(resolved: ResolvedRecipe, data: RunData) -> list[tuple[Message, ...]]:
+    return [messages_from(turns) for turns in data.held_out_rows[: _shown(resolved, data)]["prompt"]]
 
 
-def _answers(recipe: Recipe, prepared: PreparedModel, data: PreparedData, title: str, talk: Talk) -> list[str]:
-    prompts = _prompts(recipe, data) if _shown(recipe, data) else []
+def _answers(resolved: ResolvedRecipe, model: RunModel, data: RunData, title: str, progress: Progress) -> list[str]:
+    prompts = _prompts(resolved, data) if _shown(resolved, data) else []
     if not prompts:
         return []
-    settings = recipe.evaluate
+    settings = resolved.recipe.evaluate
     sampling = Sampling(settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
-    with talk.progress(title, len(prompts)) as update:
-        return answer_all(prepared.model, data.tokenizer, prompts, sampling, template=data.template, progress=update)
+    with progress.bar(title, len(prompts)) as update:
+        return answer_all(
+            model.model,
+            data.tokenizer,
+            prompts,
+            sampling,
+            template=data.template,
+            tools=data.held_out_rows[: len(prompts)]["tools"],
+            special_tokens=resolved.recipe.data.special_tokens,
+            autocast=model.precision.autocast,
+            progress=update,
+        )
+
+
+def _pairs(data: RunData, changes: Sequence[PairChange]) -> Iterator[HeldOutPair]:
+    """The lines of held_out.jsonl."""
+    for change, turns in zip(changes, data.held_out_rows["prompt"], strict=True):
+        asked = messages_from(turns)
+        yield HeldOutPair(
+            pair=change.pair,
+            prompt=one_line(asked[-1].content) if asked else "",
+            before=change.before,
+            after=change.after,
+            moved="better" if change.gain > 0 else "worse" if change.gain < 0 else None,
+            flipped=change.flipped,
+        )
+
+
+def _described(data: RunData, before: Sequence[str], after: Sequence[str]) -> AnswersRecord:
+    """What all answers are like, those to the judge's prompts included."""
+    stats = [answer_stats(answers, _tokens(data, answers)) for answers in (before, after)]
+    return AnswersRecord(prompts=len(after), before=stats[0], after=stats[1])
+
+
+def _tokens(data: RunData, answers: Sequence[str]) -> list[int]:
+    """How many tokens each answer has."""
+    return [len(ids) for ids in encode_texts(data.tokenizer, list(answers))]
 
 
 def _samples(
-    recipe: Recipe, data: PreparedData, before: list[str], after: list[str], found: Any
-) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    resolved: ResolvedRecipe,
+    data: RunData,
+    before: Sequence[str],
+    after: Sequence[str],
+    judge: Judge | None,
+    changes: Sequence[PairChange],
+    progress: Progress,
+) -> tuple[list[Sample], JudgeRecord | None]:
     """The rows of samples.json, and the judge's verdict over all answers."""
-    prompts = _prompts(recipe, data) if after else []
+    prompts = _prompts(resolved, data) if after else []
     verdicts: list[tuple[bool | None, bool | None]] = [(None, None)] * len(prompts)
     verdict = None
-    if found is not None and prompts:
-        name, judge = found
-        passed = [
-            (judge(prompt, first), judge(prompt, second))
-            for prompt, first, second in zip(prompts, before, after, strict=True)
-        ]
-        verdict = judged(name, [first for first, _ in passed], [second for _, second in passed])
-        verdicts = list(passed)
-    shown = data.held_out_rows.select(range(min(recipe.evaluate.samples, len(prompts))))
+    if judge is not None and prompts:
+        with progress.bar(f"judging, {judge.name}", len(prompts)) as update:
+            said, verdict = judge_answers(judge, prompts, before, after, update)
+        if said.first is not None and said.second is not None:
+            verdicts = [
+                (first if isinstance(first, bool) else None, second if isinstance(second, bool) else None)
+                for first, second in zip(said.second, said.first, strict=True)
+            ]
+    shown = data.held_out_rows.select(range(min(resolved.recipe.evaluate.samples, len(prompts))))
     rows = []
+    tokens = [_tokens(data, answers[: len(shown)]) for answers in (before, after)]
     for i, row in enumerate(shown):
-        chosen, rejected = _endings_of(row)
+        chosen, rejected = better_and_worse(row, resolved.task)
         rows.append(
-            {
-                "prompt": [{"role": m.role, "content": m.content} for m in prompts[i]],
-                "chosen": chosen,
-                "rejected": rejected,
-                "before": before[i],
-                "after": after[i],
-                "before_passed": verdicts[i][0],
-                "after_passed": verdicts[i][1],
-            }
+            Sample(
+                prompt=tuple(SampleMessage(turn.role, turn.content) for turn in prompts[i]),
+                chosen=chosen,
+                rejected=rejected,
+                before=before[i],
+                after=after[i],
+                before_passed=verdicts[i][0],
+                after_passed=verdicts[i][1],
+                before_tokens=tokens[0][i],
+                after_tokens=tokens[1][i],
+                before_repetition=repetition(before[i]),
+                after_repetition=repetition(after[i]),
+                gain=changes[i].gain if changes else None,
+                flipped=changes[i].flipped if changes else None,
+            )
         )
     return rows, verdict
-
-
-def _endings_of(row: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """The better and the worse ending of a row of pairs, demonstrations or labelled endings, where it has them."""
-    if "chosen" in row:
-        return row["chosen"], row["rejected"]
-    good = row.get("label", True)
-    return (row["completion"], None) if good else (None, row["completion"])

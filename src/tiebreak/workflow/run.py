@@ -11,12 +11,15 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tiebreak.data.preference import Message
-from tiebreak.data.render import choose_template
-from tiebreak.evaluate.generate import Sampling, stream_answer
+from tiebreak.data.preparing.templates import choose_template
+from tiebreak.errors import InputError
+from tiebreak.generation.generate import Sampling, stream_answer
 from tiebreak.models.load import load_model, load_tokenizer
+from tiebreak.process.host import same_host
 from tiebreak.recipe import Recipe
+from tiebreak.report.notebook import failed_html, run_html
 from tiebreak.runs import RunFolder
-from tiebreak.runs.metrics import read_metrics
+from tiebreak.runs.metrics_file import read_metrics
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ class Run:
         """The run folder."""
         return self.folder.path
 
+    def __fspath__(self) -> str:
+        """The run stands for its folder wherever a path is asked for."""
+        return str(self.path)
+
     @property
     def recipe(self) -> Recipe:
         """Exactly what ran."""
@@ -41,8 +48,9 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Held-out metrics of the trained model; empty where nothing was held out."""
-        return dict(self.folder.manifest().get("after") or {})
+        """Held-out metrics of the trained model that are finite; empty where nothing was held out."""
+        found = self.folder.load_manifest().after or {}
+        return {name: value for name, value in found.items() if value is not None}
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -52,12 +60,14 @@ class Run:
     @cached_property
     def model(self) -> PreTrainedModel:
         """The trained model."""
-        return load_model(str(self.path), trust_remote_code=self.recipe.model.trust_remote_code)
+        with same_host():
+            return load_model(str(self.path), trust_remote_code=self.recipe.model.trust_remote_code)
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """Its tokenizer."""
-        return load_tokenizer(str(self.path), trust_remote_code=self.recipe.model.trust_remote_code)
+        with same_host():
+            return load_tokenizer(str(self.path), trust_remote_code=self.recipe.model.trust_remote_code)
 
     def answer(self, prompt: str | Sequence[Message], *, sampling: Sampling | None = None) -> str:
         """The trained model's answer.
@@ -69,12 +79,22 @@ class Run:
         turns = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)
         drawn = sampling or Sampling(temperature=0.0)
         template = choose_template(self.tokenizer, self.recipe.data.template)
-        return "".join(stream_answer(self.model, self.tokenizer, turns, drawn, template=template))
+        with same_host():
+            return "".join(stream_answer(self.model, self.tokenizer, turns, drawn, template=template))
+
+    def _repr_html_(self) -> str:
+        """The run as a notebook shows it: what it was, before and after, curves; or what is wrong with its files."""
+        try:
+            return run_html(self.folder.load_manifest(), self.history, name=self.folder.title)
+        except InputError as error:  # a notebook would show a traceback, and nothing of the run
+            return failed_html(str(error))
 
 
-def open_run(path: Path | str) -> Run:
-    """A run that is on the disk.
+def open_run(path: Run | Path | str) -> Run:
+    """A run that is on the disk, finished or not.
 
+    Args:
+        path: the run folder.
     Raises:
         InputError: there is no run in that folder.
     """

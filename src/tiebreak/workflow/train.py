@@ -6,38 +6,82 @@ name, what is not is done again, and the result is the same to the bit on a CPU.
 
 from __future__ import annotations
 
-import json
-import time
-from dataclasses import replace
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
 
 from tiebreak.errors import InputError, Interrupted
-from tiebreak.recipe import Recipe
+from tiebreak.models.embeddings import rows_of
+from tiebreak.process.host import same_host
+from tiebreak.recipe.builtin import RecipeLike, chosen_recipe
 from tiebreak.runs import RunFolder
-from tiebreak.runs.metrics import cut_metrics
-from tiebreak.training.arguments import (
-    Length,
-    is_complete,
-)
+from tiebreak.runs.manifest import BestRecord, LengthRecord, PrecisionRecord
+from tiebreak.runs.metrics_file import cut_metrics
+from tiebreak.trackers.tracking import open_tracking
+from tiebreak.training.arguments import is_complete, pairs_a_step
 from tiebreak.training.callbacks import StopOnRequest, StopRequest
 from tiebreak.training.checkpoints import remove_partial
-from tiebreak.training.trackers import check_trackers, open_tracking
 from tiebreak.training.tree_trainer import TreeTrainer
-from tiebreak.workflow.assemble import Assembled, assemble
-from tiebreak.workflow.finish import Before, finish, measure_before
-from tiebreak.workflow.prepare import completed
+from tiebreak.workflow import messages
+from tiebreak.workflow.callback import Callback, Watching, check_callbacks
+from tiebreak.workflow.data import RunData, check_tokens, load_data
+from tiebreak.workflow.early import begun, check_early
+from tiebreak.workflow.finish import finish, measure_before
+from tiebreak.workflow.lifecycle import check_unchanged, counted, one_process_only, recorded_session, timed
+from tiebreak.workflow.model import RunModel, prepare_model
+from tiebreak.workflow.plan import Plan, make_plan, rows_needed
+from tiebreak.workflow.progress import Progress, progress_of
+from tiebreak.workflow.reference import Reference, prepare_reference
+from tiebreak.workflow.resolve import ResolvedRecipe, resolve
 from tiebreak.workflow.run import Run
-from tiebreak.workflow.session import Timings, one_process_only, recorded_session
-from tiebreak.workflow.talk import Talk
+from tiebreak.workflow.trainer import arguments_of, make_trainer
 
 
-def train(recipe: Recipe, *, out: Path | str | None = None, talk: Talk | None = None) -> Run:
-    """Train as a recipe says.
+@dataclass(frozen=True)
+class ReadyRun:
+    """Everything that a run has before its first step.
+
+    Attributes:
+        resolved: the recipe as it runs.
+        data, model, plan, reference: what the steps are made of.
+        trainer: ready to train.
+    """
+
+    resolved: ResolvedRecipe
+    data: RunData
+    model: RunModel
+    plan: Plan
+    reference: Reference
+    trainer: TreeTrainer
+
+
+def train(
+    recipe: RecipeLike | None = None,
+    *,
+    model: Run | Path | str | None = None,
+    data: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: Path | str | None = None,
+    progress: Progress | bool | None = None,
+    callbacks: Sequence[Callback] = (),
+    resume_or_start: bool = False,
+) -> Run:
+    """Train a model on preferences, or as a recipe says. As `tiebreak train` does.
 
     Args:
-        recipe: model, data, objective and settings.
-        out: the run folder; None makes one under `runs/`.
-        talk: where progress is shown; None is nowhere.
+        recipe: a `Recipe`, what a recipe file would say, such a file, or the name of a built-in recipe; None is the
+            default recipe, for which `model` and `data` must be named.
+        model: Hub id, folder, run, run folder, or `bundled:base`; in place of the recipe's.
+        data: Hub id, file, folder, `votes:URL`, or `bundled:preferences`; in place of the recipe's.
+        settings: any keys of the recipe by their dotted names, such as `{"train.learning_rate": 1e-5}`.
+        out: the run folder, new or empty; None makes one under `runs/`.
+        progress: True shows it on stderr; else nothing is shown.
+        callbacks: that watch the run.
+        resume_or_start: go on with the run of this recipe in `out`, if there is one; a finished one is only read.
     Returns:
         The finished run.
     Raises:
@@ -45,70 +89,167 @@ def train(recipe: Recipe, *, out: Path | str | None = None, talk: Talk | None = 
         RunError: the run could not go on; what it had saved is kept.
         Interrupted: somebody asked it to stop; it can be resumed.
     """
-    recipe = completed(recipe)  # a wrong name should not wait for the data
-    check_trackers(recipe.track)
-    folder = RunFolder.create(recipe, Path(out) if out is not None else None)
-    try:
-        return _run(folder, recipe, talk or Talk())
-    except InputError:
-        if not folder.metrics_path.exists():  # nothing has run: the name stays free for the corrected attempt
-            folder.discard()
-        raise
+    return _start(recipe, _settings(model, data, settings), "train", out, progress, callbacks, resume_or_start)
 
 
-def resume(path: Path | str, *, talk: Talk | None = None) -> Run:
+def sft(
+    recipe: RecipeLike | None = None,
+    *,
+    model: Run | Path | str | None = None,
+    data: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: Path | str | None = None,
+    progress: Progress | bool | None = None,
+    callbacks: Sequence[Callback] = (),
+    resume_or_start: bool = False,
+) -> Run:
+    """Teach a model to give the completions of demonstrations (or the chosen ones of pairs). As `tiebreak sft` does.
+
+    Args, Returns, Raises: as for `train`; the objective is `supervised`, whatever the recipe says.
+    """
+    asked = {**_settings(model, data, settings), "objective.name": "supervised"}
+    return _start(recipe, asked, "sft", out, progress, callbacks, resume_or_start)
+
+
+def _settings(
+    model: Run | Path | str | None, data: str | Path | None, settings: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    named = {"model.name": model, "data.source": data}
+    return {key: os.fspath(value) for key, value in named.items() if value is not None} | dict(settings or {})
+
+
+def _start(
+    recipe: RecipeLike | None,
+    settings: Mapping[str, Any],
+    function: str,
+    out: Path | str | None,
+    progress: Progress | bool | None,
+    callbacks: Sequence[Callback],
+    resume_or_start: bool,
+) -> Run:
+    check_callbacks(callbacks)
+    one_process_only()
+    chosen = chosen_recipe(recipe, settings, fix=f"tiebreak.{function}(model=…, data=…), or a recipe")
+    if resume_or_start and out is not None and begun(chosen, Path(out)):
+        return resume(out, progress=progress, callbacks=callbacks)
+    with same_host():
+        resolved = check_early(chosen, Path(out) if out is not None else None).resolved
+        folder = RunFolder.create(resolved.recipe, Path(out) if out is not None else None)
+        try:
+            return _run(folder, resolved, progress_of(progress), callbacks)
+        except InputError:
+            if not folder.metrics_path.exists():  # nothing has run: the name stays free for the corrected attempt
+                folder.discard()
+            raise
+
+
+def resume(
+    path: Run | Path | str, *, progress: Progress | bool | None = None, callbacks: Sequence[Callback] = ()
+) -> Run:
     """Go on with a run that was cut off; a finished one is only read.
 
     Args:
-        path: the run folder.
-        talk: where progress is shown; None is nowhere.
+        path: the run, or its folder.
+        progress: True shows it on stderr; else nothing is shown.
+        callbacks: that watch the run; none is kept from before.
     Raises:
         As for `train`.
     """
-    folder, talk = RunFolder.open(Path(path)), talk or Talk()
-    if folder.manifest().get("status") == "finished":
-        talk.say(f"The run {folder.path} is finished: there is nothing to resume.")
-        return Run(folder)
-    return _run(folder, folder.recipe(), talk)
-
-
-def _run(folder: RunFolder, recipe: Recipe, talk: Talk) -> Run:
-    request = StopRequest()
-    talk = replace(talk, pulse=request.check)
+    check_callbacks(callbacks)
     one_process_only()
+    folder, progress = RunFolder.open(Path(path)), progress_of(progress)
+    if folder.load_manifest().status == "finished":
+        progress.say(messages.finished_line(folder.path))
+        return Run(folder)
+    with same_host():
+        return _run(folder, resolve(folder.recipe()), progress, callbacks)
+
+
+def make_ready(
+    folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, *, callbacks: Sequence[TrainerCallback] = ()
+) -> ReadyRun:
+    """Do all that comes before the first step: data, model, plan, reference, trainer.
+
+    Args:
+        folder: of the run; what is found out is recorded there.
+        resolved: the recipe as it runs.
+        progress: where progress is shown.
+        callbacks: that watch the run.
+    Raises:
+        InputError: something in the recipe or the data is wrong.
+    """
+    recipe = resolved.recipe
+    with timed(folder, "prepare"):
+        whole = load_data(recipe, resolved.task, progress)
+        data, length = rows_needed(whole, recipe.train)
+        progress.say_all(messages.data_lines(whole.record))
+        if len(data.train) < len(whole.train):
+            progress.say(messages.needed_line(len(data.train), length.steps))
+        arguments = arguments_of(folder, resolved, data, length)
+        model = prepare_model(recipe)
+        check_tokens(data, rows_of(model.model), recipe.model.name)
+        losses = {} if resolved.objective is None else resolved.objective.fingerprints
+        check_unchanged(folder, data=str(data.record.fingerprint), model=model.fingerprint, objectives=losses)
+        precision = PrecisionRecord(name=model.precision.name, reason=model.precision.reason)
+        folder.update_manifest(
+            objectives=losses,
+            model=model.record,
+            data=data.record,
+            precision=precision,
+            device=str(model.device),
+            length=LengthRecord(steps=length.steps, steps_an_epoch=length.steps_an_epoch),
+        )
+        progress.say_all(messages.model_lines(model.record, precision, str(model.device)))
+        plan = make_plan(folder, resolved, model, data.train, length)
+        progress.say(messages.plan_line(plan.check, plan.scorer.budget))
+    with timed(folder, "reference"):
+        reference = prepare_reference(resolved, model, data, plan.scorer, progress)
+    trainer = make_trainer(folder, resolved, model, data, plan, reference, arguments, progress, callbacks=callbacks)
+    return ReadyRun(resolved, data, model, plan, reference, trainer)
+
+
+def _run(folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, callbacks: Sequence[Callback] = ()) -> Run:
+    request, watching = StopRequest(), Watching(callbacks, folder.path)
+    progress = replace(progress, pulse=request.check)
+    recipe = resolved.recipe
     with (
         folder.locked(),
-        recorded_session(folder),
-        request.listening(talk.say),
-        open_tracking(recipe.track, folder=folder.path, recipe=recipe, say=talk.say) as tracking,
+        recorded_session(folder, resolved.task.name),
+        request.listening(progress.say),
+        open_tracking(recipe.track, folder=folder.path, recipe=recipe, say=progress.say) as tracking,
     ):
-        parts = assemble(folder, recipe, talk, callbacks=[StopOnRequest(request), *tracking.callbacks])
-        before = measure_before(folder, recipe, parts, talk)
-        began = time.perf_counter()
-        _train(parts.trainer, folder, recipe, parts.length, request, talk)
-        timings = Timings(folder.manifest().get("timings") or {})
-        timings.add("train", began)
-        folder.record(timings=timings.seconds)
-        _finish(parts, folder, recipe, before, talk)
-        tracking.finished(
-            folder.manifest(), json.loads(folder.samples_path.read_text(encoding="utf-8")), folder.report_path
+        watchers = [StopOnRequest(request), *tracking.callbacks]
+        ready = make_ready(folder, resolved, progress, callbacks=watchers)
+        ready.trainer.add_callback(watching)  # after all others, whose wishes for a log it has to know
+        before = measure_before(
+            folder, ready.resolved, ready.model, ready.data, ready.reference, ready.trainer, progress
         )
+        with timed(folder, "train"):
+            _train(ready, folder, request, progress)
+            watching.raise_failure(ready.plan.length.steps)
+        after = _take_best(ready, folder)
+        seen = ready.trainer.evaluated
+        finish(folder, resolved, ready.model, ready.data, before, after, progress, evaluated=seen)
+        samples = [sample.to_json() for sample in folder.samples()]
+        tracking.finished(folder.load_manifest(), samples, folder.report_path)
     return Run(folder)
 
 
-def _train(
-    trainer: TreeTrainer, folder: RunFolder, recipe: Recipe, length: Length, request: StopRequest, talk: Talk
-) -> None:
-    """Run the loop from the newest checkpoint, or from the start."""
+def _train(ready: ReadyRun, folder: RunFolder, request: StopRequest, progress: Progress) -> None:
+    """Run the steps from the newest checkpoint, or from the start."""
+    trainer, length = ready.trainer, ready.plan.length
+    each = pairs_a_step(ready.resolved.recipe.train)
     remove_partial(folder.checkpoints)
     checkpoint = folder.last_checkpoint()
     cut_metrics(folder.metrics_path, _step_of(checkpoint))
-    if checkpoint is not None and is_complete(checkpoint, length, recipe.train.early_stopping):
-        trainer.load_finished(checkpoint)
+    if checkpoint is not None and is_complete(checkpoint, length, ready.resolved.recipe.train.early_stopping):
+        with counted(folder, lambda: trainer.state.global_step * each):
+            trainer.load_finished(checkpoint)
         return
     if checkpoint is not None:
-        talk.say(f"train   resumed from step {_step_of(checkpoint)} of {length.steps}")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        progress.say(messages.resumed_line(_step_of(checkpoint), length.steps))
+    with counted(folder, lambda: trainer.state.global_step * each):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if request.signal is not None and trainer.state.global_step < length.steps:
         step = trainer.state.global_step
         raise Interrupted(
@@ -117,14 +258,16 @@ def _train(
         )
 
 
-def _finish(parts: Assembled, folder: RunFolder, recipe: Recipe, before: Before, talk: Talk) -> None:
-    trainer = parts.trainer
+def _take_best(ready: ReadyRun, folder: RunFolder) -> dict[str, float] | None:
+    """Put the best checkpoint's weights into the model, and measure them."""
+    trainer = ready.trainer
     best, step = None, trainer.load_best()
-    if trainer.args.metric_for_best_model and trainer.state.best_global_step:
-        best = {"step": step, "metric": trainer.args.metric_for_best_model, "value": trainer.state.best_metric}
-    after = trainer.measure() if parts.data.held_out is not None else None
-    folder.record(best=best)
-    finish(folder, recipe, parts.prepared, parts.data, before, after, talk)
+    metric = trainer.args.metric_for_best_model
+    if metric and trainer.state.best_global_step:
+        best = BestRecord(step=step, metric=metric, value=trainer.state.best_metric)
+    after = trainer.measure() if ready.data.held_out is not None else None
+    folder.update_manifest(best=best)
+    return after
 
 
 def _step_of(checkpoint: Path | None) -> int:

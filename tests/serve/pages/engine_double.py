@@ -1,11 +1,11 @@
-"""An engine of the same interface that says what it is told to, as fast as a test wants."""
+"""An engine of the same interface that says what a test wants, as fast as it wants."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
-from tiebreak.serve.engine import EngineBusy, GenerationRequest, Load, Piece, ServedModel, find_model
+from tiebreak.serve.generation.engine import EngineBusy, GenerationRequest, Load, Piece, ServedModel, find_model
 
 RUN = ServedModel("tern-run", "Tern, tuned", "f1f1f1f1aaaa", "MIT", base="tern-base")
 BASE = ServedModel("tern-base", "Tern, base", "b0b0b0b0bbbb", "MIT")
@@ -13,7 +13,7 @@ OTHER = ServedModel("plover", "Plover", "c2c2c2c2cccc", None)
 
 
 class EngineDouble:
-    """Answers "MODEL-WORD says seed S: PROMPT", or what `script` has for the prompt.
+    """Answers "MODEL-WORD says seed S: PROMPT", or what `script` has for the prompt, where `{word}` is the model's.
 
     Attributes:
         requests: all that were asked.
@@ -41,13 +41,13 @@ class EngineDouble:
 
     def answer(self, request: GenerationRequest) -> str:
         prompt = request.turns[-1].content
+        number = [model.name for model in self.served].index(request.model)
+        word = ("Amber", "Birch", "Cedar")[number % 3]
         if prompt in self.script:
-            return self.script[prompt]
-        place = [model.name for model in self.served].index(request.model)
-        word = ("Amber", "Birch", "Cedar")[place % 3]
+            return self.script[prompt].replace("{word}", word)
         return f"{word} answers with draw {request.seed}: you said {prompt!r} after {len(request.turns) - 1} turns."
 
-    async def generate(self, request: GenerationRequest) -> AsyncIterator[Piece]:
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Piece, None]:
         find_model(self.served, request.model)
         if self.busy:
             raise EngineBusy(3)
@@ -56,9 +56,9 @@ class EngineDouble:
         whole = False
         try:
             words = self.answer(request).split(" ")
-            for place, word in enumerate(words):
+            for number, word in enumerate(words):
                 await asyncio.sleep(self.pause)
-                yield Piece(word if place == 0 else f" {word}")
+                yield Piece(word if number == 0 else f" {word}")
             whole = True
             yield Piece("", "stop", 3, len(words), request.seed)
         finally:

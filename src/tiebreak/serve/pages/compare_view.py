@@ -1,51 +1,90 @@
-"""How a comparison and the account of the votes look."""
+"""HTML of the Compare page: both answers with what was said before them, the progress, the tally."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from tiebreak.report.forms import DASH, percent
-from tiebreak.serve.pages.chat_view import answer_card
-from tiebreak.serve.pages.markup import escaped_line, notice
-from tiebreak.serve.pages.session import Round
+from tiebreak.formatting.numbers import DASH, percent
+from tiebreak.serve.pages.blind import VERDICT_NAMES, Comparison
+from tiebreak.serve.pages.markup import answer_card, escaped_line, notice
+from tiebreak.serve.pages.streaming import Draft
 from tiebreak.votes.tally import Standing, Tally
-from tiebreak.votes.vote import Answer, Verdict
+from tiebreak.votes.vote import Answer, Turn
 
-VERDICT_NAMES: dict[Verdict, str] = {
-    "left": "Left is better",
-    "right": "Right is better",
-    "tie": "Tie",
-    "both_bad": "Both are bad",
-}
 EMPTY = (
     '<div class="tb-empty"><p class="tb-empty-title">Which answer is better?</p>'
-    "<p>Two answers to your prompt, side by side. Who wrote which is told after your vote.</p></div>"
+    "<p>Two answers to your prompt, side by side. Your vote shows who wrote which.</p></div>"
 )
+KEYS_HINT = (
+    '<p class="tb-quiet tb-keys">Keys: <kbd>←</kbd> left, <kbd>→</kbd> right, <kbd>t</kbd> tie, '
+    "<kbd>b</kbd> both are bad</p>"
+)
+KEYS_JS = """
+if (!window.tiebreakKeys) {
+  window.tiebreakKeys = true;
+  const votes = {ArrowLeft: 'left', ArrowRight: 'right', t: 'tie', b: 'both_bad'};
+  const typing = 'input, textarea, select, [contenteditable], [role=tab], [role=listbox], [role=option], [role=slider]';
+  document.addEventListener('keydown', (event) => {
+    const box = event.target.closest?.('#compare-box textarea');
+    if (box && event.key === 'Enter' && !event.shiftKey && !event.isComposing) setTimeout(() => box.blur());
+    const verdict = votes[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!verdict || event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+    if (event.target.closest?.(typing)) return;
+    const button = document.getElementById('vote-' + verdict);
+    if (!button || button.offsetParent === null) return;
+    event.preventDefault();
+    button.click();
+  });
+}
+"""
+"""Votes by key, while the buttons are there and nobody is typing."""
 
 
-def comparison(round: Round | None, *, named: bool = False) -> str:
-    """Both answers as HTML.
+def comparison_html(comparison: Comparison | None, *, named: bool = False) -> str:
+    """Both answers as HTML, with the turns before them.
 
     Args:
-        round: what is compared; None is nothing yet.
-        named: tell who wrote which.
+        comparison: what is compared; None is nothing yet.
+        named: say who wrote which.
     """
-    if round is None:
+    if comparison is None:
         return EMPTY
-    sides = (("Left", round.drafts[0], round.left), ("Right", round.drafts[1], round.right))
-    better = round.vote.verdict if round.vote else None
-    cards = ""
+    parts = [_turn(turn) for turn in comparison.prompt if turn[0] != "system"]
+    for one, other in zip(*comparison.before, strict=True):
+        parts.append(_turn(one) if one[0] == "user" else _sides(_earlier(one, "Left"), _earlier(other, "Right")))
+    cards = []
+    better = comparison.vote.verdict if comparison.vote else None
+    sides = (("Left", comparison.drafts[0], comparison.left), ("Right", comparison.drafts[1], comparison.right))
     for name, draft, answer in sides:
         mark = ' <span class="tb-tag tb-accent">your choice</span>' if better == name.lower() else ""
         who = f" · {_author(answer)}" if named and answer is not None else ""
-        cards += answer_card(draft, f"{name}{who}{mark}", f"{name} answer")
-    asked = "".join(content for role, content in round.prompt if role == "user")
-    return f'<p class="tb-asked">{escaped_line(asked, 300)}</p><div class="tb-sides">{cards}</div>'
+        cards.append(answer_card(draft, f"{name}{who}{mark}", f"{name} answer"))
+    return "".join((*parts, _sides(*cards)))
+
+
+def thanks(comparison: Comparison) -> str:
+    """What the page says when a vote is kept."""
+    if comparison.vote is None or comparison.left is None or comparison.right is None:
+        return ""
+    said = VERDICT_NAMES[comparison.vote.verdict].lower()
+    names = f"Left was {_plain(comparison.left)}, right was {_plain(comparison.right)}."
+    return notice(f"Thank you. Your vote “{said}” is kept. {names}", "good")
+
+
+def progress_html(done: int, of: int) -> str:
+    """How many prompts of the team's file a voter has voted on; empty where there is no file."""
+    if not of:
+        return ""
+    words = f"{done:,} of {of:,} prompts"
+    return (
+        f'<div class="tb-progress"><progress max="{of}" value="{done}" aria-label="{words} are done"></progress>'
+        f"<span>{words}</span></div>"
+    )
 
 
 def tally_table(tally: Tally) -> str:
     """Scores with their intervals, games, and how far voters agree."""
-    head = f'<h2>Tally</h2><p class="tb-quiet">{_account(tally)}</p>'
+    head = f'<h2>Tally</h2><p class="tb-quiet">{_counts(tally)}</p>'
     if not tally.standings:
         return f'<section class="tb-tally">{head}</section>'
     low = min(standing.low for standing in tally.standings)
@@ -62,13 +101,23 @@ def tally_table(tally: Tally) -> str:
     )
 
 
-def thanks(round: Round) -> str:
-    """What the page says when a vote is kept."""
-    if round.vote is None or round.left is None or round.right is None:
-        return ""
-    said = VERDICT_NAMES[round.vote.verdict].lower()
-    names = f"Left was {_plain(round.left)}, right was {_plain(round.right)}."
-    return notice(f"Thank you. Your vote “{said}” is kept. {names}", "good")
+def _sides(left: str, right: str) -> str:
+    return f'<div class="tb-sides">{left}{right}</div>'
+
+
+def _turn(turn: Turn) -> str:
+    role, content = turn
+    if role == "assistant":
+        return answer_card(_said(content), "Both go on from", "The answer that both go on from")
+    return f'<p class="tb-asked">{escaped_line(content, 300)}</p>'
+
+
+def _earlier(turn: Turn, side: str) -> str:
+    return answer_card(_said(turn[1]), side, f"{side} answer, earlier")
+
+
+def _said(text: str) -> Draft:
+    return Draft(text, done=True, finish="stop")
 
 
 def _standing(one: Standing, low: float, high: float, again: bool) -> str:
@@ -89,10 +138,12 @@ def _standing(one: Standing, low: float, high: float, again: bool) -> str:
     )
 
 
-def _account(tally: Tally) -> str:
-    if not tally.votes:
+def _counts(tally: Tally) -> str:
+    if not tally.votes and not tally.corrected:
         return "No votes yet."
     parts = [f"{tally.votes:,} vote{'s' * (tally.votes != 1)}"]
+    if tally.corrected:
+        parts.append(f"{tally.corrected:,} more left out, corrected after the models were named")
     if tally.same_model:
         parts.append(f"{tally.same_model:,} between answers of one model, which count for no model")
     seen = tally.agreement

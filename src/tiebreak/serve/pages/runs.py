@@ -1,36 +1,63 @@
-"""The Runs page: what ran in a folder, and how a run goes while it is being trained."""
+"""The Runs page: what ran in a folder, and one run with its curves and metrics, also while it is being trained.
+
+Reads run folders as they are at this moment; a run that is being written may be half there.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from tiebreak.errors import TiebreakError
+from tiebreak.formatting import numbers
+from tiebreak.report.drawing import draw_plots
+from tiebreak.report.facts import data_facts, model_facts, run_facts
+from tiebreak.report.table import result_rows
+from tiebreak.report.verdict import verdict
+from tiebreak.runs.compare import Summary, summarize
 from tiebreak.runs.folder import RunFolder, list_runs
-from tiebreak.serve.pages.picking import PICK_JS, picked
-from tiebreak.serve.pages.places import Place
-from tiebreak.serve.pages.runs_view import look, run_card, run_list
-from tiebreak.serve.pages.session import Session
+from tiebreak.runs.manifest import Manifest
+from tiebreak.runs.metrics_file import read_metrics
+from tiebreak.runs.public import public_manifest
+from tiebreak.serve.pages.context import PageContext, Session
+from tiebreak.serve.pages.markup import PICK_JS, escaped, escaped_line, notice, pick_button, picked, rows, tag
+from tiebreak.serve.pages.train import TrainPart
+from tiebreak.serve.settings import ServeSettings
 
 _MOST = 50  # runs in the list
+Stamp = tuple[tuple[int, int], ...]
+_TONES = {"finished": "good", "running": "accent", "failed": "bad", "damaged": "bad"}
+_DRAWING = threading.Lock()  # matplotlib keeps its settings for the whole process
 
 
 class RunsPage:
     """Builds the page, and answers what is done on it.
 
     Args:
-        place: where it is.
+        context: what every page is built from.
         session: the state of the page.
+        server: who may train here; None is nobody.
     """
 
-    def __init__(self, place: Place, session: gr.State) -> None:
-        self.place, self.session = place, session
+    def __init__(self, context: PageContext, session: gr.State, server: ServeSettings | None = None) -> None:
+        self.context, self.session = context, session
+        self.training = TrainPart(context, session, server) if server is not None and server.training else None
         self.list = gr.HTML("", elem_id="runs-list", js_on_load=PICK_JS)
         self.run = gr.HTML("", elem_id="runs-run")
-        self.timer = gr.Timer(place.settings.refresh_seconds, active=False)
+        self.timer = gr.Timer(context.settings.refresh_seconds, active=False)
         quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
         self.list.click(self.pick, session, [self.list, self.run], **quiet)
         self.timer.tick(self.refresh, session, [self.list, self.run], **quiet)
+        if self.training is not None:
+            self.timer.tick(self.training.view, session, self.training.shown, **quiet)
+            for button in (self.training.go, self.training.more):
+                button.click(self.refresh, session, [self.list, self.run], **quiet)
 
     def open(self, session: Session) -> tuple[Any, ...]:
         """Show the page as it is now, and begin to look again and again."""
@@ -44,7 +71,7 @@ class RunsPage:
 
     def refresh(self, session: Session) -> tuple[Any, ...]:
         """Show what changed since the last look."""
-        runs = list_runs(self.place.runs)[:_MOST]
+        runs = list_runs(self.context.runs)[:_MOST]
         shown = _find(runs, session.run)
         seen = ([look(run) for run in runs], shown)
         if seen == session.seen:
@@ -56,3 +83,116 @@ class RunsPage:
 def _find(runs: list[RunFolder], name: str | None) -> RunFolder | None:
     """The run of a name, else the newest."""
     return next((run for run in runs if run.path.name == name), runs[0] if runs else None)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run looked like, so that nothing is drawn twice."""
+
+    path: Path
+    stamp: Stamp
+
+
+def look(run: RunFolder) -> Seen:
+    """Look at the files of a run without reading them."""
+    return Seen(run.path, tuple(_stat(path) for path in (run.manifest_path, run.metrics_path)))
+
+
+def run_list(runs: Sequence[RunFolder], shown: str | None) -> str:
+    """The runs, each to be picked by its name."""
+    if not runs:
+        return (
+            '<div class="tb-empty"><p class="tb-empty-title">There are no runs yet.</p>'
+            "<p><code>tiebreak quickstart</code> makes one.</p></div>"
+        )
+    lines = "".join(f"<li>{_line(summarize(run), run.path.name == shown)}</li>" for run in runs)
+    return f'<ul class="tb-runs">{lines}</ul>'
+
+
+def run_card(run: RunFolder) -> str:
+    """One run: how it went, its metrics, its curves."""
+    try:
+        manifest = public_manifest(run.load_manifest())
+    except (TiebreakError, OSError) as error:
+        return notice(f"This run cannot be read. {getattr(error, 'what', '')}".strip(), "bad")
+    summary, judged = summarize(run), verdict(manifest)
+    live = manifest.state == "running"
+    said = f"<strong>{escaped(judged.headline)}</strong> {escaped(judged.detail)}"
+    word = f'<p class="tb-verdict tb-{judged.tone}">{said}</p>'
+    return (
+        f'<section class="tb-run"><h2>{escaped_line(summary.name)} {tag(summary.status, _tone(summary))}</h2>'
+        f"{_progress(summary) if live else ''}{word}{_results(manifest)}"
+        f'<div class="tb-curves" id="run-curves">{_curves(look(run))}</div>'
+        f"<details><summary>What ran</summary>{_facts(manifest)}</details></section>"
+    )
+
+
+def _line(summary: Summary, current: bool) -> str:
+    accuracy = "" if summary.accuracy is None else f"accuracy {numbers.percent(summary.accuracy)}"
+    about = " · ".join(filter(None, (_steps(summary), accuracy, numbers.when(summary.created))))
+    inner = (
+        f'<span class="tb-run-name">{escaped_line(summary.name)}</span>{tag(summary.status, _tone(summary))}'
+        f'<span class="tb-quiet">{escaped_line(about, 160)}</span>'
+    )
+    return pick_button(summary.name, "", inner=inner, current=current)
+
+
+def _tone(summary: Summary) -> str:
+    return _TONES.get(summary.status, "")
+
+
+def _steps(summary: Summary) -> str:
+    if summary.step is None:
+        return ""
+    return f"step {summary.step:,}" + (f" of {summary.steps:,}" if summary.steps else "")
+
+
+def _progress(summary: Summary) -> str:
+    if not summary.steps:
+        return f'<p class="tb-quiet" role="status">{escaped(_steps(summary))}</p>'
+    share = min(1.0, (summary.step or 0) / summary.steps)
+    return (
+        f'<p class="tb-quiet" role="status">{escaped(_steps(summary) or "step 0")}</p>'
+        f'<progress max="1" value="{share:.4f}" aria-label="Progress of training"></progress>'
+    )
+
+
+def _results(manifest: Manifest) -> str:
+    found = result_rows(manifest)
+    if not found:
+        return ""
+    lines = "".join(
+        f'<tr><th scope="row">{escaped(row.label)}<small class="tb-quiet">{escaped(row.hint)}</small></th>'
+        f'<td data-name="before">{escaped(row.before)}</td>'
+        f'<td data-name="after" class="tb-{row.change or "same"}">{escaped(row.after)}</td></tr>'
+        for row in found
+    )
+    head = '<thead><tr><th scope="col"></th><th scope="col">before</th><th scope="col">after</th></tr></thead>'
+    return f'<table class="tb-results">{head}<tbody>{lines}</tbody></table>'
+
+
+@lru_cache(maxsize=16)
+def _curves(seen: Seen) -> str:
+    with _DRAWING:
+        drawn = draw_plots(read_metrics(RunFolder(seen.path).metrics_path))
+    if not drawn:
+        return '<p class="tb-quiet">Nothing is logged yet.</p>'
+    return "".join(
+        f'<figure data-figure="{escaped(one.name)}"><h3>{escaped(one.title)}</h3>{one.svg}'
+        f"<figcaption>{escaped(one.caption)}</figcaption></figure>"
+        for one in drawn
+    )
+
+
+def _facts(manifest: Manifest) -> str:
+    return rows(
+        (fact.name, fact.value) for fact in (*data_facts(manifest), *model_facts(manifest), *run_facts(manifest))
+    )
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)

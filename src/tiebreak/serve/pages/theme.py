@@ -10,7 +10,7 @@ from gradio.themes.utils import colors, sizes
 
 HERE = Path(__file__).parent
 STYLE = HERE / "style.css"
-SCRIPT = HERE / "page.js"
+SCRIPTS = (HERE / "page.js", HERE / "chats.js")
 _ACCENT = colors.Color(
     name="tiebreak",
     c50="#eef7f6",

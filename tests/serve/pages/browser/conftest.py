@@ -11,13 +11,23 @@ from typing import Any
 
 import pytest
 
+from tests.serve.pages.browser.steps import PATIENCE
 from tests.serve.pages.engine_double import EngineDouble
 from tests.serve.pages.site import Wire, serving
 from tiebreak.serve.pages import PageSettings
 from tiebreak.votes import open_votes
 from tiebreak.votes.store import VoteStore
 
+FOLDER = Path(__file__).parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.hookimpl(tryfirst=True)  # before what is not asked for is left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A real browser takes its time: these tests are journeys."""
+    for item in items:
+        if item.path.is_relative_to(FOLDER):
+            item.add_marker(pytest.mark.journey)
 
 
 @dataclass(frozen=True)
@@ -42,9 +52,9 @@ class Noticed:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no test in a browser")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'tiebreak[dev]'")
     if CHROMIUM is None:
-        pytest.skip("chromium is not installed: no test in a browser")
+        pytest.skip("needs chromium or Chrome on PATH: apt-get install chromium")
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with playwright.sync_playwright() as running:
         chromium = running.chromium.launch(executable_path=CHROMIUM, args=flags)
@@ -70,7 +80,7 @@ def site(whole_site: Site) -> Iterator[Site]:
     engine = whole_site.engine
     engine.pause, engine.busy, engine.script, engine.abandoned = 0.0, False, {}, 0
     engine.requests.clear()
-    whole_site.wire.sent.clear()
+    whole_site.wire.begin()
     yield whole_site
     for vote in whole_site.votes.votes(limit=1000):
         whole_site.votes.withdraw(vote.id)
@@ -82,6 +92,7 @@ def context(browser: Any) -> Iterator[Any]:
     opened = browser.new_context(
         viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
     )
+    opened.set_default_timeout(PATIENCE * 1000)
     yield opened
     opened.close()
 
@@ -90,7 +101,6 @@ def context(browser: Any) -> Iterator[Any]:
 def page(context: Any, site: Site) -> Iterator[Any]:
     """The open page; whatever was asked, no script of a text ran and nothing was fetched from elsewhere."""
     opened, noticed = context.new_page(), Noticed()
-    opened.set_default_timeout(15_000)
 
     def accept(dialog: Any) -> None:
         noticed.dialogs.append(dialog.message)
@@ -111,4 +121,4 @@ def page(context: Any, site: Site) -> Iterator[Any]:
         opened.close()
     assert noticed.elsewhere == []
     assert noticed.errors == []
-    assert [message for message in noticed.dialogs if not message.startswith("Withdraw")] == []
+    assert [message for message in noticed.dialogs if not message.startswith(("Withdraw", "Delete"))] == []

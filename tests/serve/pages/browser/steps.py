@@ -1,10 +1,21 @@
-"""What people do on the pages."""
+"""What people do on the pages, and how tests wait: always for a state, and as long as a busy machine may need."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from typing import Any
+
+from tests.serve.pages.site import Wire
+
+PATIENCE = 120.0
+"""Seconds after which a state that must come has not come; nothing waits for a time that it does not need."""
+_LOOKS = 10  # looks in a row at which nothing happens, after which nothing will
+
+_DRAWN = """left => new Promise(done => {
+  const next = () => left-- > 0 ? requestAnimationFrame(next) : done();
+  next();
+})"""
 
 
 def say(page: Any, text: str) -> None:
@@ -39,7 +50,7 @@ def vote(page: Any, verdict: str) -> str:
     page.get_by_role("button", name=verdict).click()
     said = page.locator("#compare-word .tb-good")
     said.wait_for()
-    return said.inner_text()
+    return str(said.inner_text())
 
 
 def choose(page: Any, label: str, option: str) -> None:
@@ -48,9 +59,27 @@ def choose(page: Any, label: str, option: str) -> None:
     page.get_by_role("option", name=option, exact=True).click()
 
 
-def until(true: Callable[[], bool], page: Any, seconds: float = 10) -> None:
-    """Wait until something is true, while the page lives on."""
-    end = time.monotonic() + seconds
+def until(true: Callable[[], bool], page: Any, *, seen: Callable[[], object] = lambda: "") -> None:
+    """Wait until something is true, while the page lives on; `seen` is said where it does not come true."""
+    end = time.monotonic() + PATIENCE
     while not true():
-        assert time.monotonic() < end, "It did not come true in time."
-        page.wait_for_timeout(30)
+        assert time.monotonic() < end, f"It did not come true in time. {seen()}"
+        page.wait_for_timeout(30)  # what the page sends and gets is noticed meanwhile
+
+
+def drawn(page: Any, frames: int = 10) -> None:
+    """Wait until the browser has drawn so many pictures: what scripts and styles do at once is done by then."""
+    page.evaluate(_DRAWN, frames)
+
+
+def settled(page: Any, wire: Wire) -> None:
+    """Wait until all that the page was asked to do is done: it has drawn, and nothing is on its way to or from it."""
+    drawn(page)
+    quiet = 0
+
+    def calm() -> bool:
+        nonlocal quiet
+        quiet = 0 if wire.open else quiet + 1
+        return quiet > _LOOKS
+
+    until(calm, page, seen=lambda: f"Open: {wire.open}")

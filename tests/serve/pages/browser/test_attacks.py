@@ -9,44 +9,44 @@ from typing import Any
 
 import pytest
 
+from tests.serve.pages.attacks import ATTACKS
 from tests.serve.pages.browser.conftest import Site
-from tests.serve.pages.browser.steps import answered, compare, open_page, say, until, vote
+from tests.serve.pages.browser.steps import answered, compare, drawn, open_page, say, until, vote
 from tests.serve.pages.engine_double import EngineDouble
 from tests.serve.pages.site import serving
-from tiebreak.serve.engine import ServedModel
+from tiebreak.serve.generation.engine import ServedModel
 from tiebreak.serve.pages import PageSettings
 
-ATTACKS = (
-    "<script>window.__pwned = 1</script>",
-    "<img src=x onerror='window.__pwned = 2'>",
-    "<svg onload=window.__pwned=3><a xlink:href='javascript:window.__pwned=3'>x</a></svg>",
-    "[click](javascript:window.__pwned=4) <a href='javascript:window.__pwned=4'>click</a>",
-    "![picture](http://evil.invalid/pixel.png) <img src='http://evil.invalid/pixel.png'>",
-    "<iframe srcdoc='<script>parent.__pwned=5</script>'></iframe><style>*{display:none}</style>",
-    "${window.__pwned=6} {{constructor.constructor('window.__pwned=6')()}} `${alert(6)}`",
-    "\"><button data-pick='x' onclick='window.__pwned=7' class='tb-pick'>y</button> ' onmouseover='window.__pwned=7",
-    "</textarea></title><body onload=window.__pwned=8><meta http-equiv=refresh content='0;url=http://evil.invalid'>",
-    "$$\\href{javascript:window.__pwned=9}{x}$$ <math><mi xlink:href='javascript:window.__pwned=9'>m</mi></math>",
-)
-EVERYTHING = "\n".join(ATTACKS)
+# But what is nested so deep that the whole is shown letter by letter.
+EVERYTHING = "\n\n".join(attack for attack in ATTACKS if not attack.startswith("> "))
 CONTROLS = "bell\x07 escape\x1b[31m override\u202egnp.exe zero\u200bwidth"
 
 
 def _unharmed(page: Any) -> None:
-    page.wait_for_timeout(150)
+    drawn(page)
     assert page.evaluate("window.__pwned") is None
     made = "#chat-log, #compare-answers, #compare-tally, #data-list, #data-editor, .tb-foot"
     dangerous = (
-        "script, img, iframe, style, meta, object, embed, math, a[href], [onload], [onerror], [onclick], [onmouseover]"
+        "script, img, iframe, style, meta, object, embed, svg:not(.tb-bar-svg), math [href], math [class], "
+        "a[href]:not([href^='http://']):not([href^='https://']):not([href^='mailto:']), "
+        "[onload], [onerror], [onclick], [onmouseover]"
     )
-    found = f"[...document.querySelectorAll('{made}')].flatMap(one => [...one.querySelectorAll('{dangerous}')]).length"
-    assert page.evaluate(found) == 0
+    found = """([made, dangerous]) =>
+      [...document.querySelectorAll(made)].flatMap(one => [...one.querySelectorAll(dangerous)]).length"""
+    assert page.evaluate(found, [made, dangerous]) == 0
 
 
-def test_what_a_person_and_a_model_say_in_the_chat_stays_text(page: Any, site: Site) -> None:
+def _telling(shown: str) -> bool:
+    """Whether what would have acted can be read instead."""
+    return all(
+        part in shown for part in ("<script>window.__pwned = 1</script>", "onerror='window.__pwned = 2'", "<iframe")
+    )
+
+
+def test_what_a_person_and_a_model_say_in_the_chat_cannot_act(page: Any, site: Site) -> None:
     site.engine.script[EVERYTHING] = EVERYTHING
     say(page, EVERYTHING)
-    assert answered(page) == [EVERYTHING]
+    assert _telling(answered(page)[0])
     assert page.locator("#chat-log .tb-question .tb-said").inner_text() == EVERYTHING
     _unharmed(page)
 
@@ -58,9 +58,9 @@ def test_control_characters_are_shown_as_signs(page: Any, site: Site) -> None:
 
 
 def test_what_is_compared_voted_and_corrected_stays_text(page: Any, site: Site) -> None:
-    site.engine.script[EVERYTHING] = EVERYTHING
+    site.engine.script[EVERYTHING] = EVERYTHING + " {word}"
     compare(page, EVERYTHING)
-    assert page.locator("#compare-answers .tb-said").all_inner_texts() == [EVERYTHING] * 2
+    assert all(map(_telling, page.locator("#compare-answers .tb-said").all_inner_texts()))
     _unharmed(page)
     page.get_by_role("button", name="Say why, or write a better answer (optional)").click()
     page.get_by_label("Why?").locator("visible=true").fill(EVERYTHING)
@@ -74,15 +74,24 @@ def test_what_is_compared_voted_and_corrected_stays_text(page: Any, site: Site) 
     _unharmed(page)
     page.get_by_role("button", name="Correct", exact=True).click()
     page.locator("#data-editor .tb-said").first.wait_for()
-    assert page.locator("#data-editor .tb-said").all_inner_texts() == [EVERYTHING] * 3
+    prompt, *answers = page.locator("#data-editor .tb-said").all_inner_texts()
+    assert prompt == EVERYTHING
+    assert sorted(answers) == [f"{EVERYTHING} {word}" for word in ("Amber", "Birch")]
     _unharmed(page)
 
 
 def test_names_of_models_and_their_licences_stay_text(context: Any, site: Site, tmp_path: Path) -> None:
     nasty = [ServedModel(attack, attack, attack, attack) for attack in ATTACKS]
     settings = PageSettings(examples=ATTACKS[:3])
-    page, elsewhere, dialogs = context.new_page(), [], []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page = context.new_page()
+    elsewhere: list[str] = []
+    dialogs: list[str] = []
+
+    def dismiss(dialog: Any) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     with serving(EngineDouble(*nasty), site.votes, tmp_path, settings) as (url, _):
         page.on("request", lambda asked: None if asked.url.startswith(url) else elsewhere.append(asked.url))
         page.goto(url)

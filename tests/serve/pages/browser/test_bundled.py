@@ -12,9 +12,9 @@ from tests.serve.pages.browser.steps import answered, compare, open_page, say, v
 from tests.serve.pages.site import serving
 from tiebreak.cli.main import run
 from tiebreak.data.load import load_preferences
-from tiebreak.data.sources import SourceSpec
-from tiebreak.serve.loading import find_models
-from tiebreak.serve.local import LocalEngine
+from tiebreak.data.reading.sources import SourceSpec
+from tiebreak.serve.generation.loading import find_models
+from tiebreak.serve.generation.local import LocalEngine
 from tiebreak.serve.pages import PageSettings
 from tiebreak.votes import open_votes
 

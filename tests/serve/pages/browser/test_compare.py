@@ -6,25 +6,27 @@ import json
 import urllib.request
 from typing import Any
 
+import pytest
+
 from tests.serve.pages.browser.conftest import Site
-from tests.serve.pages.browser.steps import choose, compare, open_page, until, vote
+from tests.serve.pages.browser.steps import choose, compare, open_page, settled, until, vote
 
 _SECRETS = ("tern", "Tern", "plover", "Plover", "f1f1f1f1", "b0b0b0b0", "c2c2c2c2")
 
 
 def test_nothing_that_reaches_the_browser_tells_who_wrote_what_before_the_vote(page: Any, site: Site) -> None:
-    site.engine.script["Which way?"] = "The one answer is to go left, the other to go right."
+    site.engine.script["Which way?"] = "{word}: the one answer is to go left, the other to go right."
     open_page(page, "Compare")
     page.locator("#compare-tally h2").wait_for()
     site.wire.sent.clear()
     compare(page, "Which way?")
-    page.wait_for_timeout(200)
+    settled(page, site.wire)
     came = b"".join(body for _, body in site.wire.sent).decode()
     assert "go left" in came
-    seed = str(site.engine.requests[-1].seed)
-    assert [secret for secret in (*_SECRETS, seed) if secret in came] == []
+    seeds = [str(request.seed) for request in site.engine.requests[-2:]]
+    assert [secret for secret in (*_SECRETS, *seeds) if secret in came] == []
     shown = page.locator("#compare-answers").evaluate("element => element.outerHTML")
-    assert [secret for secret in (*_SECRETS, seed) if secret in shown] == []
+    assert [secret for secret in (*_SECRETS, *seeds) if secret in shown] == []
     assert "tern-" in vote(page, "Tie")
 
 
@@ -44,7 +46,8 @@ def test_a_blind_vote_is_in_the_store_with_all_that_belongs_to_it(page: Any, sit
     assert kept.left.text.startswith("Amber" if kept.left.model == "tern-run" else "Birch")
     assert f"Left was {kept.left.model}" in words
     assert dict(kept.left.sampling) == {"temperature": 0.7, "top_p": 1.0, "max_tokens": 256}
-    assert kept.left.seed == kept.right.seed == site.engine.requests[-1].seed
+    assert [kept.left.seed, kept.right.seed] == [request.seed for request in site.engine.requests[-2:]]
+    assert kept.left.seed != kept.right.seed
     with urllib.request.urlopen(f"{site.url}/votes/export.jsonl") as answer:
         rows = [json.loads(line) for line in answer]
     assert (right, left) in [(row["chosen"], row["rejected"]) for row in rows]
@@ -56,7 +59,7 @@ def test_clicking_twice_votes_once(page: Any, site: Site) -> None:
     compare(page, "Twice?")
     page.locator("#vote-left").dblclick()
     page.locator("#compare-word .tb-good").wait_for()
-    page.wait_for_timeout(300)
+    settled(page, site.wire)
     assert [kept.verdict for kept in site.votes.votes()] == ["left"]
 
 
@@ -64,7 +67,7 @@ def test_two_different_votes_on_one_comparison_keep_the_first(page: Any, site: S
     compare(page, "Both at once?")
     page.evaluate("for (const id of ['vote-tie', 'vote-both_bad']) document.getElementById(id).click()")
     page.locator("#compare-word .tb-good").wait_for()
-    page.wait_for_timeout(400)
+    settled(page, site.wire)
     (kept,) = site.votes.votes()
     name = {"tie": "tie", "both_bad": "both are bad"}[kept.verdict]
     assert f"“{name}”" in page.locator("#compare-word").inner_text()
@@ -104,7 +107,7 @@ def test_a_vote_that_cannot_be_kept_gets_no_thanks_and_can_be_tried_again(
     from tiebreak.errors import RunError
     from tiebreak.votes.store import VoteStore
 
-    def full(self: VoteStore, vote: object) -> bool:
+    def full(self: VoteStore, vote: object, **how: int) -> bool:
         raise RunError("The disk refuses the votes.")
 
     compare(page, "Full disk?")
@@ -115,3 +118,57 @@ def test_a_vote_that_cannot_be_kept_gets_no_thanks_and_can_be_tried_again(
         assert page.locator("#compare-answers .tb-name").count() == 0
     vote(page, "Tie")
     assert site.votes.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "verdict"), [("ArrowLeft", "left"), ("ArrowRight", "right"), ("t", "tie"), ("B", "both_bad")]
+)
+def test_a_key_votes_after_a_prompt_that_was_sent_by_enter(page: Any, site: Site, key: str, verdict: str) -> None:
+    open_page(page, "Compare")
+    page.get_by_label("Prompt", exact=True).fill("By key?")
+    page.keyboard.press("Enter")
+    page.locator("#vote-left").wait_for()
+    page.keyboard.press(key.lower() if len(key) == 1 else key)
+    page.locator("#compare-word .tb-good").wait_for()
+    assert [kept.verdict for kept in site.votes.votes()] == [verdict]
+
+
+def test_keys_are_letters_where_somebody_writes_and_nothing_where_there_is_no_vote(page: Any, site: Site) -> None:
+    open_page(page, "Compare")
+    page.locator("#compare-tally h2").wait_for()
+    page.keyboard.press("t")
+    compare(page, "While writing?")
+    box = page.get_by_label("Prompt", exact=True)
+    box.click()
+    page.keyboard.type("tb")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Control+ArrowRight")
+    settled(page, site.wire)
+    assert box.input_value() == "tb"
+    assert site.votes.count() == 0
+
+
+def test_a_conversation_goes_on_blind_and_its_turns_are_shown_and_kept(page: Any, site: Site) -> None:
+    compare(page, "The first?")
+    site.wire.sent.clear()
+    page.get_by_label("Prompt", exact=True).fill("The second?")
+    page.get_by_role("button", name="Go On With Both").click()
+    page.locator("#compare-answers .tb-asked").nth(1).wait_for()
+    page.locator("#vote-left").wait_for()
+    settled(page, site.wire)
+    came = b"".join(body for _, body in site.wire.sent).decode()
+    assert [secret for secret in _SECRETS if secret in came] == []
+    shown = page.locator("#compare-answers .tb-said").all_inner_texts()
+    vote(page, "Right is better")
+    (kept,) = site.votes.votes()
+    assert [kept.left.before[0][1], kept.right.before[0][1], kept.left.text, kept.right.text] == shown
+    assert kept.left.before[1] == kept.right.before[1] == ("user", "The second?")
+
+
+def test_equal_answers_are_said_and_have_no_buttons(page: Any, site: Site) -> None:
+    site.engine.script["Same?"] = "The same."
+    open_page(page, "Compare")
+    page.get_by_label("Prompt", exact=True).fill("Same?")
+    page.get_by_role("button", name="Get Two Answers").click()
+    page.get_by_text("Both answers are the same, so there is nothing to vote on.").wait_for()
+    assert page.locator("#vote-left").count() == 0

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.serve.pages.browser.conftest import Site
-from tests.serve.pages.browser.steps import choose, compare, open_page, say, until, vote
+from tests.serve.pages.browser.steps import choose, compare, drawn, open_page, say, settled, until, vote
 from tiebreak.votes import Answer, Vote
+from tiebreak.votes.filters import VoteFilter
+from tiebreak.votes.store import VoteStore
 from tiebreak.votes.vote import Verdict, new_id
+from tiebreak.votes.voters import voter_of
+
+EVERY = VoteFilter()
 
 
 def _keep(site: Site, number: int, verdict: Verdict = "left", model: str = "plover", voter: str = "someone") -> str:
@@ -23,7 +31,7 @@ def _keep(site: Site, number: int, verdict: Verdict = "left", model: str = "plov
 
 
 def _prompts(page: Any) -> list[str]:
-    return page.locator("#data-list .tb-turn .tb-said").all_inner_texts()
+    return list(page.locator("#data-list .tb-turn .tb-said").all_inner_texts())
 
 
 def test_a_voter_corrects_a_vote_and_withdraws_it(page: Any, site: Site) -> None:
@@ -37,7 +45,9 @@ def test_a_voter_corrects_a_vote_and_withdraws_it(page: Any, site: Site) -> None
     page.get_by_text("The vote is corrected.").wait_for()
     (kept,) = site.votes.votes()
     assert (kept.verdict, kept.reason) == ("tie", "I looked again.")
-    assert [earlier.verdict for earlier in site.votes.history(kept.id)] == ["left"]
+    assert [(earlier.verdict, earlier.by) for earlier in site.votes.history(kept.id)] == [("left", kept.voter)]
+    assert "Corrected" in page.locator(".tb-correction").inner_text()
+    assert "not in scores" in page.locator("#data-list").inner_text()
     assert "I looked again." in page.locator("#data-list").inner_text()
     page.get_by_role("button", name="Correct", exact=True).click()
     page.get_by_role("button", name="Withdraw this vote").click()
@@ -47,13 +57,14 @@ def test_a_voter_corrects_a_vote_and_withdraws_it(page: Any, site: Site) -> None
 
 
 def test_a_question_that_is_denied_withdraws_nothing(page: Any, site: Site) -> None:
-    _keep(site, 1)
+    compare(page, "To be kept")
+    vote(page, "Tie")
     open_page(page, "Data")
     page.get_by_role("button", name="Correct", exact=True).click()
     page.locator("#data-withdraw").wait_for()
     page.evaluate("window.confirm = () => false")
     page.get_by_role("button", name="Withdraw this vote").click()
-    page.wait_for_timeout(300)
+    settled(page, site.wire)
     assert site.votes.count() == 1
     assert page.locator("#data-editor").is_visible()
 
@@ -93,8 +104,30 @@ def test_votes_are_filtered_by_model_verdict_text_and_voter(page: Any, site: Sit
     page.get_by_text("No votes here.").wait_for()
 
 
+def test_what_was_asked_for_last_is_what_is_shown_however_slow_the_store(
+    page: Any, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leaving the box of the text asks as well, and must not win over the box that is ticked then."""
+    _keep(site, 1)
+    open_page(page, "Data")
+    page.get_by_text("Prompt 1", exact=True).wait_for()
+    votes = VoteStore.votes
+
+    def slow(self: VoteStore, wanted: VoteFilter = EVERY, **how: Any) -> list[Vote]:
+        found = votes(self, wanted, **how)
+        time.sleep(0.5 if wanted.voter is None else 0)
+        return found
+
+    monkeypatch.setattr(VoteStore, "votes", slow)
+    page.get_by_label("Text", exact=True).fill("answer 1")
+    page.get_by_label("Only mine").check()
+    page.get_by_text("No votes here.").wait_for()
+    settled(page, site.wire)
+    assert _prompts(page) == []
+
+
 def test_whoever_has_a_key_withdraws_all_its_votes_and_no_others(page: Any, site: Site) -> None:
-    mine = [_keep(site, number, voter="my-own-key") for number in (1, 2)]
+    mine = [_keep(site, number, voter=voter_of("my-own-key")) for number in (1, 2)]
     other = _keep(site, 3)
     open_page(page, "Data")
     page.get_by_role("button", name="Your key").click()
@@ -111,7 +144,7 @@ def test_no_key_of_a_voter_reaches_the_pages_of_others(page: Any, site: Site) ->
     _keep(site, 1, voter="a-secret-key")
     open_page(page, "Data")
     page.get_by_text("Prompt 1", exact=True).wait_for()
-    page.wait_for_timeout(200)
+    settled(page, site.wire)
     came = b"".join(body for _, body in site.wire.sent)
     assert b"Prompt 1" in came
     assert b"a-secret-key" not in came
@@ -120,7 +153,7 @@ def test_no_key_of_a_voter_reaches_the_pages_of_others(page: Any, site: Site) ->
 def test_every_page_fits_a_phone_in_readable_type(page: Any, site: Site) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     _keep(site, 1)
-    site.engine.script["Long"] = "W" * 400 + " " + "word " * 60
+    site.engine.script["Long"] = "{word} " + "W" * 400 + " " + "word " * 60
     say(page, "Long")
     page.locator("#chat-log .tb-copy").wait_for()
     _fits(page)
@@ -134,7 +167,7 @@ def test_every_page_fits_a_phone_in_readable_type(page: Any, site: Site) -> None
 
 
 def _fits(page: Any) -> None:
-    page.wait_for_timeout(150)
+    drawn(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
     sizes = (

@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from tests.serve.pages.browser.conftest import Site
-from tests.serve.pages.browser.steps import open_page, until
+from tests.serve.pages.browser.steps import drawn, open_page, settled, until
 from tiebreak.recipe import Recipe
 from tiebreak.runs.folder import RunFolder
-from tiebreak.runs.metrics import append_metrics
+from tiebreak.runs.metrics_file import append_metrics
 
 
 def _run(parent: Path, name: str, status: str, **entries: Any) -> RunFolder:
     run = RunFolder.create(Recipe(), parent / name)
-    run.record(status=status, model={"name": "bundled:base"}, data={"source": "bundled:preferences"}, **entries)
+    run.update_manifest(
+        status=status, model={"name": "bundled:base"}, data={"source": "bundled:preferences"}, **entries
+    )
     return run
 
 
 def test_a_run_that_is_being_trained_moves_on_the_page(page: Any, site: Site) -> None:
-    run = _run(site.runs, "live-run", "running", length={"steps": 10})
+    run = _run(site.runs, "live-run", "running", length={"steps": 10, "steps_an_epoch": 10})
     for step in (1, 2):
         append_metrics(run.metrics_path, {"step": step, "loss": 0.7 - 0.01 * step})
     open_page(page, "Runs")
@@ -32,10 +34,11 @@ def test_a_run_that_is_being_trained_moves_on_the_page(page: Any, site: Site) ->
     page.get_by_text("step 6 of 10", exact=True).wait_for()
     page.locator("figure[data-figure=accuracy] svg").wait_for()
     assert curve.inner_html() != before
-    run.record(
+    run.update_manifest(
         status="finished",
         before={"eval_loss": 0.7},
         after={"eval_rewards/accuracies": 0.75, "eval_loss": 0.4},
+        measured=True,
         data={"source": "bundled:preferences", "held_out": 400},
     )
     page.get_by_text("The model learned the preferences.").wait_for()
@@ -55,7 +58,7 @@ def test_another_run_is_picked_from_the_list_and_a_damaged_one_says_so(page: Any
 
 def test_a_name_that_is_no_run_of_the_folder_opens_nothing(page: Any, site: Site) -> None:
     outside = site.runs.parent / "outside"
-    RunFolder.create(Recipe(), outside).record(status="finished")
+    RunFolder.create(Recipe(), outside).update_manifest(status="finished")
     (outside / "metrics.jsonl").write_text(json.dumps({"step": 1, "loss": 1}), encoding="utf-8")
     _run(site.runs, "inside", "running")
     open_page(page, "Runs")
@@ -63,18 +66,19 @@ def test_a_name_that_is_no_run_of_the_folder_opens_nothing(page: Any, site: Site
     inside.wait_for()
     inside.evaluate("button => { button.dataset.pick = '../outside'; }")
     inside.click()
-    page.wait_for_timeout(500)
+    settled(page, site.wire)
     assert "outside" not in page.locator("#runs-run").inner_text()
 
 
 def test_no_page_but_runs_looks_at_the_folder_again_and_again(page: Any, site: Site) -> None:
-    open_page(page, "Runs")
-    page.wait_for_timeout(400)
-    open_page(page, "Chat")
-    page.wait_for_timeout(700)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.wait_for_timeout(800)
+    open_page(page, "Runs")
+    until(lambda: len(asked) > 4, page)
+    open_page(page, "Chat")
+    settled(page, site.wire)
+    asked.clear()
+    drawn(page, 60)  # three times as long as from one look to the next
     assert asked == []
     open_page(page, "Runs")
     until(lambda: len(asked) > 2, page)

@@ -1,0 +1,93 @@
+"""Judged answers on the terminal: win rates, what judges agree on, and what else changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tiebreak.evaluate.bootstrap import Estimate
+from tiebreak.evaluate.changes import Change
+from tiebreak.evaluate.judges.judge import Cost
+from tiebreak.evaluate.win_rate import WinRate
+from tiebreak.formatting.numbers import percent, signed, with_interval
+from tiebreak.workflow.judging import AnswersEvaluation, ComparedAnswers, Judgement, cost_line
+
+_WIDTH = 36
+
+
+def answer_lines(found: AnswersEvaluation) -> Iterator[str]:
+    """The lines for people."""
+    for answers, records in found.alone:
+        yield f"answers of {answers.model} to {len(found.prompts):,} prompts"
+        for record in records:
+            rate = record.after
+            told = "no pass rate: it gives scores" if rate is None else with_interval(rate.pass_rate, rate.interval)
+            yield _row(f"  passes {record.name}", told)
+            if record.not_judged:
+                yield _row("    without a score", f"{record.not_judged:,}")
+    for one in found.compared:
+        assert found.against is not None  # what is compared is compared with something
+        yield f"answers of {one.answers.model} against {found.against.model}, {len(found.prompts):,} prompts"
+        for each in one.judgements:
+            yield from _judgement(each)
+        if one.agreement is not None:
+            kappa = "undefined" if one.agreement.kappa is None else f"{one.agreement.kappa:.2f}"
+            same = f"{percent(one.agreement.same)} of {one.agreement.comparisons:,} verdicts are the same"
+            yield _row("  agreement of the first two judges", f"kappa {kappa}; {same}")
+        yield from _changes(one)
+
+
+def estimate_lines(costs: list[tuple[str, Cost | None]]) -> Iterator[str]:
+    """What a dry run says."""
+    for name, cost in costs:
+        yield f"{name}: {'nothing but time' if cost is None else 'at most ' + cost_line(cost)}"
+    yield "Nothing was sampled or asked."
+
+
+def _judgement(each: Judgement) -> Iterator[str]:
+    wins = each.win_rate
+    yield f"  judge: {each.judge}"
+    if wins is None:
+        yield _row("    win rate", "no verdict")
+    else:
+        yield _row("    win rate", _share(wins.value))
+        if wins.length_controlled is not None:
+            yield _row("    win rate at equal lengths", _share(wins.length_controlled))
+        yield _row("    wins, ties, losses", f"{wins.wins:,}, {wins.ties:,}, {wins.losses:,}")
+        yield _row("    sign test", f"p = {wins.sign_test:.2g}")
+        yield _row("    more prompts needed to see", _more(wins))
+    if each.verdicts.consistent is not None:
+        first = (
+            "" if each.verdicts.first_place is None else f"; the first place got {percent(each.verdicts.first_place)}"
+        )
+        yield _row("    same verdict in both orders", f"{percent(each.verdicts.consistent)}{first}")
+    for note, count in each.verdicts.notes.items():
+        yield _row(f"    {note}", f"{count:,}")
+
+
+def _more(wins: WinRate) -> str:
+    return ", ".join(
+        f"{points} points: {f'{more:,}' if more else 'none'}" for points, more in wins.more_prompts.items()
+    )
+
+
+def _changes(one: ComparedAnswers) -> Iterator[str]:
+    yield _row("  what else changed", "before → after: difference (95% interval)")
+    for change in one.changes:
+        yield _row(f"    {change.name}", _changed(change))
+
+
+def _changed(change: Change) -> str:
+    if not change.share:
+        low, high = signed(change.difference.low, 1), signed(change.difference.high, 1)
+        return f"{change.before:.1f} → {change.after:.1f}: {signed(change.difference.value, 1)} ({low} to {high})"
+    low, high = signed(100 * change.difference.low, 1), signed(100 * change.difference.high, 1)
+    lead = f"{signed(100 * change.difference.value, 1)} points ({low} to {high})"
+    return f"{percent(change.before)} → {percent(change.after)}: {lead}"
+
+
+def _share(found: Estimate) -> str:
+    return with_interval(found.value, (found.low, found.high))
+
+
+def _row(label: str, value: str) -> str:
+    return f"{label:{_WIDTH}} {value}".rstrip()

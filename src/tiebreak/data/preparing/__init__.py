@@ -1,0 +1,1 @@
+"""From canonical rows to token ids: gathered, selected, rendered, encoded."""

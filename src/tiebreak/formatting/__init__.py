@@ -1,0 +1,1 @@
+"""How numbers, text and names are written for people, wherever they are shown."""

@@ -1,0 +1,1 @@
+"""Generating text: tokens drawn step by step, for measurements and for people."""

@@ -1,0 +1,1 @@
+"""OpenAI's API: routes, requests, errors, and who may ask how much."""

@@ -1,0 +1,1 @@
+"""The engines behind the server: models on this machine, or another server."""

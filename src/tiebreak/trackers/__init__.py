@@ -1,0 +1,1 @@
+"""Trackers that a run is shown in: Weights & Biases, Trackio, TensorBoard, MLflow."""

@@ -1,0 +1,309 @@
+"""Models' answers to the same prompts, judged against those of another model: `tiebreak evaluate --against --judge`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tiebreak.data.preference import conversation_text
+from tiebreak.data.reading.sources import SourceSpec, evaluated_split
+from tiebreak.errors import InputError
+from tiebreak.evaluate.changes import Change, changes
+from tiebreak.evaluate.judges import Comparison, Judge, PointwiseJudge, Verdicts, open_judge
+from tiebreak.evaluate.judges.judge import Cost
+from tiebreak.evaluate.judging import judged_alone
+from tiebreak.evaluate.win_rate import Agreement, WinRate, agreement, longer_by, win_rate, win_rate_json
+from tiebreak.generation.generate import Sampling
+from tiebreak.process.host import same_host
+from tiebreak.recipe import DataSection, JudgeSection, ModelSection, Recipe
+from tiebreak.runs import RunFolder
+from tiebreak.runs.manifest import JudgeRecord
+from tiebreak.runs.sheet import Cell, Sheet
+from tiebreak.workflow.answers import SampledAnswers, sample_answers
+from tiebreak.workflow.early import check_against, check_settings
+from tiebreak.workflow.progress import Progress, progress_of
+from tiebreak.workflow.prompts import AskedPrompt, read_prompts
+
+_BYTES = 4  # of text, a token, about
+
+
+@dataclass(frozen=True)
+class AnswersQuestion:
+    """What is asked: whose answers, to which prompts, judged by whom.
+
+    Attributes:
+        models: run folders, Hub ids, folders, or `bundled:base`.
+        prompts: text file with a prompt a line, or a source of rows that have prompts.
+        against: model that the others are compared with; None where each is judged alone.
+        judges: as `judge_from_flag` gives them.
+        config, data_dir, split, revision, schema, columns, transform, skip_bad_rows: of the prompts, as in a recipe's
+            data section.
+        most: prompts that are answered.
+        sampling: how answers are drawn.
+        settings: further keys of the recipe, dotted, such as `data.template`.
+    """
+
+    models: tuple[str, ...]
+    prompts: str
+    against: str | None = None
+    judges: tuple[Literal["bundled"] | JudgeSection, ...] = ()
+    config: str | None = None
+    data_dir: str | None = None
+    split: str | None = None
+    revision: str | None = None
+    schema: str = "auto"
+    columns: Mapping[str, Any] | None = None
+    transform: str | None = None
+    skip_bad_rows: bool = False
+    most: int | None = 400
+    sampling: Sampling = field(default_factory=lambda: Sampling(0.7, max_new_tokens=128, seed=0))
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a judge says of a model's answers against those of another.
+
+    Attributes:
+        judge: its name.
+        record: what says which judge it was.
+        verdicts: on each prompt, the model's answer being the first.
+        win_rate: None where no comparison has a verdict.
+    """
+
+    judge: str
+    record: Mapping[str, Any]
+    verdicts: Verdicts
+    win_rate: WinRate | None
+
+
+@dataclass(frozen=True)
+class ComparedAnswers:
+    """A model's answers beside those of the model that it is compared with.
+
+    Attributes:
+        answers: of the model.
+        judgements: one a judge.
+        agreement: of the first two judges, where there are two.
+        changes: what else changed.
+    """
+
+    answers: SampledAnswers
+    judgements: tuple[Judgement, ...]
+    agreement: Agreement | None
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class AnswersEvaluation:
+    """The answer.
+
+    Attributes:
+        prompts: that were answered.
+        against: the answers that the others are compared with; None where each is judged alone.
+        compared: one a model; without `against` empty.
+        alone: without `against`, each model's answers and what each judge says of them.
+    """
+
+    prompts: tuple[AskedPrompt, ...]
+    against: SampledAnswers | None
+    compared: tuple[ComparedAnswers, ...] = ()
+    alone: tuple[tuple[SampledAnswers, tuple[JudgeRecord, ...]], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "prompts": len(self.prompts),
+            "against": None if self.against is None else _plain(self.against),
+            "compared": [
+                {
+                    **_plain(one.answers),
+                    "judges": [_judgement(each) for each in one.judgements],
+                    "agreement": None if one.agreement is None else asdict(one.agreement),
+                    "changes": [asdict(change) for change in one.changes],
+                }
+                for one in self.compared
+            ],
+            "alone": [
+                {**_plain(answers), "judges": [each.model_dump(mode="json", exclude_none=True) for each in records]}
+                for answers, records in self.alone
+            ],
+        }
+
+    def sheet(self) -> Sheet:
+        """Each prompt with all answers, how they ended, and what each judge says."""
+        columns: dict[str, Sequence[Cell]] = {
+            "prompt": [conversation_text([turn.to_row() for turn in each.turns]) for each in self.prompts],
+        }
+        for answers in (*([self.against] if self.against else []), *(one.answers for one in self.compared)):
+            columns |= _of_answers(answers)
+        for answers, _ in self.alone:
+            columns |= _of_answers(answers)
+        for one in self.compared:
+            for each in one.judgements:
+                name = f"{each.judge}: {one.answers.model}"
+                columns[f"{name} verdict"] = each.verdicts.points
+                if each.verdicts.first is not None and each.verdicts.second is not None:
+                    columns[f"{name} score"] = each.verdicts.first
+                    columns[f"{name} score of the other"] = each.verdicts.second
+        return Sheet(tuple(columns), tuple(zip(*columns.values(), strict=True)), title="answers")
+
+
+def evaluate_answers(question: AnswersQuestion, *, progress: Progress | bool | None = None) -> AnswersEvaluation:
+    """Sample and judge.
+
+    Args:
+        question: what is asked.
+        progress: True shows it on stderr; else nothing is shown.
+    Raises:
+        InputError: a model, the prompts or a judge is wrong.
+        RunError: a judge does not answer. Answers and verdicts so far are kept.
+    """
+    with same_host():
+        return _evaluated(question, progress_of(progress))
+
+
+def _evaluated(question: AnswersQuestion, progress: Progress) -> AnswersEvaluation:
+    judges = _judges(question)
+    prompts = _prompts(question)
+    progress.say(f"answers to {len(prompts):,} prompts")
+    named = dict.fromkeys((*([question.against] if question.against else []), *question.models))
+    sampled = {
+        name: sample_answers(recipe_of(name, question.settings), prompts, question.sampling, progress) for name in named
+    }
+    for each in sampled.values():
+        if each.kept:
+            progress.say(f"{each.model}: {each.kept:,} of {len(prompts):,} answers were there from before")
+        if each.too_long:
+            progress.say(f"{each.model}: {each.too_long:,} prompts are as long as the model takes: empty answers")
+    if question.against is None:
+        alone = tuple((sampled[name], tuple(_alone(judges, prompts, sampled[name]))) for name in question.models)
+        return AnswersEvaluation(tuple(prompts), None, alone=alone)
+    against = sampled[question.against]
+    others = [sampled[name] for name in question.models if name != question.against]
+    asked = {each.model: _comparisons(prompts, each.texts, against.texts) for each in others}
+    for judge in judges:
+        if (cost := _total(judge, list(asked.values()))) is not None:
+            progress.say(f"{judge.name}: {cost_line(cost)}")
+    return AnswersEvaluation(
+        tuple(prompts),
+        against,
+        compared=tuple(_compared(judges, asked[each.model], each, against, progress) for each in others),
+    )
+
+
+def estimate(question: AnswersQuestion) -> list[tuple[str, Cost | None]]:
+    """What each judge will be asked, at most; nothing is loaded, sampled or asked.
+
+    Returns:
+        The name and the cost of each judge; the answers being as long as they may be, and all of them different.
+    """
+    judges, prompts = _judges(question), _prompts(question)
+    long = "x" * (_BYTES * question.sampling.max_new_tokens)
+    others = [name for name in question.models if name != question.against]
+    asked = [_comparisons(prompts, [f"{n}{long}"] * len(prompts), [long] * len(prompts)) for n in range(len(others))]
+    return [(judge.name, _total(judge, asked)) for judge in judges]
+
+
+def cost_line(cost: Cost) -> str:
+    """A cost in a sentence."""
+    kept = f", {cost.kept:,} replies are kept" if cost.kept else ""
+    return f"{cost.calls:,} calls, about {cost.tokens_in:,} tokens in and at most {cost.tokens_out:,} tokens out{kept}"
+
+
+def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe:
+    """How a model is loaded and asked: as its run says, where it is that of a run, an adapter being merged.
+
+    Args:
+        name: of the model.
+        settings: further keys of the recipe, dotted, which win over all else.
+    """
+    run = RunFolder(Path(name))
+    own = run.recipe() if run.recipe_path.is_file() else Recipe()
+    model = ModelSection(name=name, trust_remote_code=own.model.trust_remote_code)
+    data = DataSection(template=own.data.template, special_tokens=own.data.special_tokens)
+    check_settings(settings)
+    return own.model_copy(update={"model": model, "data": data}).with_settings(dict(settings))
+
+
+def _judges(question: AnswersQuestion) -> list[Judge]:
+    check_against(question.models, question.against)
+    found = [judge for each in question.judges if (judge := open_judge(each, where="--judge")) is not None]
+    for judge in found:
+        if question.against is None and not isinstance(judge, PointwiseJudge):
+            raise InputError(
+                f"{judge.name} compares two answers, and there is one model.",
+                where="--judge",
+                fix="name the model to compare with: --against MODEL",
+            )
+    return found
+
+
+def _prompts(question: AnswersQuestion) -> list[AskedPrompt]:
+    split = evaluated_split(question.prompts, question.split)
+    return read_prompts(
+        SourceSpec(question.prompts, question.config, question.data_dir, split, question.revision),
+        schema=question.schema,
+        columns=question.columns,
+        transform=question.transform,
+        skip_bad_rows=question.skip_bad_rows,
+        most=question.most,
+    )
+
+
+def _comparisons(prompts: Sequence[AskedPrompt], first: Sequence[str], second: Sequence[str]) -> list[Comparison]:
+    return [Comparison(each.turns, *pair) for each, *pair in zip(prompts, first, second, strict=True)]
+
+
+def _total(judge: Judge, asked: Sequence[Sequence[Comparison]]) -> Cost | None:
+    return judge.cost([each for comparisons in asked for each in comparisons])
+
+
+def _alone(judges: Sequence[Judge], prompts: Sequence[AskedPrompt], answers: SampledAnswers) -> list[JudgeRecord]:
+    asked = [(each.turns, text) for each, text in zip(prompts, answers.texts, strict=True)]
+    return [judged_alone(judge, judge.scores(asked)[0]) for judge in judges if isinstance(judge, PointwiseJudge)]
+
+
+def _compared(
+    judges: Sequence[Judge],
+    asked: Sequence[Comparison],
+    answers: SampledAnswers,
+    against: SampledAnswers,
+    progress: Progress,
+) -> ComparedAnswers:
+    found = []
+    for judge in judges:
+        with progress.bar(f"judging, {judge.name}", len(asked)) as update:
+            verdicts = judge.compare(asked, update)
+        wins = win_rate(verdicts.points, longer_by(answers.texts, against.texts))
+        found.append(Judgement(judge.name, dict(judge.record), verdicts, wins))
+    both = agreement(found[0].verdicts.points, found[1].verdicts.points) if len(found) > 1 else None
+    table = changes(
+        against.texts,
+        answers.texts,
+        tokens=(against.tokens, answers.tokens),
+        ended=(against.ended, answers.ended),
+    )
+    return ComparedAnswers(answers, tuple(found), both, table)
+
+
+def _plain(answers: SampledAnswers) -> dict[str, Any]:
+    return {**answers.record, "too_long": answers.too_long}
+
+
+def _judgement(each: Judgement) -> dict[str, Any]:
+    return {
+        "name": each.judge,
+        "judge": dict(each.record),
+        "win_rate": None if each.win_rate is None else win_rate_json(each.win_rate),
+        "consistent": each.verdicts.consistent,
+        "first_place": each.verdicts.first_place,
+        "notes": dict(each.verdicts.notes),
+    }
+
+
+def _of_answers(answers: SampledAnswers) -> dict[str, Sequence[Cell]]:
+    name = answers.model
+    return {name: answers.texts, f"{name} tokens": answers.tokens, f"{name} ended": answers.ended}

@@ -1,0 +1,135 @@
+"""The plan of a run's steps: how many there are, which rows they see, the path of their batches, the token budget.
+
+What costs time to find out, the self-check and the budget, is found once, kept in the manifest, and used again by a
+resumed run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from tiebreak.engine.logprobs import Measures
+from tiebreak.engine.score import SCORING_TOKENS, Scorer
+from tiebreak.engine.self_check import SelfCheck, check_causal, look_back_windows, self_check
+from tiebreak.engine.token_budget import token_budget
+from tiebreak.errors import InputError
+from tiebreak.models.precision import Precision
+from tiebreak.recipe import Recipe, TrainSection
+from tiebreak.runs import RunFolder
+from tiebreak.runs.manifest import BudgetRecord, SelfCheckRecord
+from tiebreak.training.arguments import Length, length_of, pairs_a_step
+from tiebreak.training.examples import Groups
+from tiebreak.workflow.data import RunData
+from tiebreak.workflow.model import RunModel
+from tiebreak.workflow.resolve import ResolvedRecipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is settled of the steps before the first one.
+
+    Attributes:
+        length: of the run, in steps.
+        check: what the self-check found.
+        scorer: path, arithmetic and token budget.
+    """
+
+    length: Length
+    check: SelfCheckRecord
+    scorer: Scorer
+
+
+def rows_needed(data: RunData, train: TrainSection) -> tuple[RunData, Length]:
+    """The data with only the training rows that the run will see, and how long the run is.
+
+    The rows are all, or where the run is shorter than a pass, as many as it has steps for. Nothing is computed for the
+    others, which for a short run on a large data set is most of the work.
+    """
+    length = length_of(train, len(data.train))
+    needed = length.steps * pairs_a_step(train)
+    if needed >= len(data.train):
+        return data, length
+    rows = np.arange(len(data.train))
+    if train.shuffle:
+        rows = np.random.default_rng(train.seed).permutation(rows)
+    return replace(data, train=data.train.select(rows[:needed])), length
+
+
+def make_plan(folder: RunFolder, resolved: ResolvedRecipe, model: RunModel, groups: Groups, length: Length) -> Plan:
+    """Find path and token budget, or read what an earlier session found; the manifest keeps them.
+
+    Args:
+        folder: of the run.
+        resolved: the recipe as it runs.
+        model: of the run.
+        groups: the training examples that the run will see.
+        length: of the run.
+    Raises:
+        InputError: the model is not causal, or trees are asked for and it gives other numbers by them.
+    """
+    recipe = resolved.recipe
+    check = _self_check(folder, recipe, model, groups)
+    if recipe.train.path == "tree" and check.path != "tree":
+        raise InputError(
+            f"This model cannot take tree batches: {check.reason}.", where="train.path", fix="set train.path=auto"
+        )
+    budget = _token_budget(folder, recipe, model, groups, check)
+    scorer = Scorer(check.path, model.precision.autocast, budget, resolved.measures)
+    folder.update_manifest(self_check=check, tokens_per_microbatch=budget)
+    return Plan(length, check, scorer)
+
+
+def scoring_only(model: PreTrainedModel, groups: Groups, precision: Precision, measures: Measures) -> Scorer:
+    """How a model is scored that is not trained: checked on its own data, with the fixed budget of scoring.
+
+    Args:
+        model: on its device.
+        groups: what is scored.
+        precision: the arithmetic.
+        measures: what is summed over a completion's tokens.
+    """
+    check_causal(model, groups)
+    check = _checked(model, groups, precision)
+    budget = SCORING_TOKENS.get(model.device.type, 2048)
+    return Scorer(check.path, precision.autocast, budget, measures)
+
+
+def _self_check(folder: RunFolder, recipe: Recipe, model: RunModel, groups: Groups) -> SelfCheckRecord:
+    recorded = folder.load_manifest().self_check
+    if recorded is not None:
+        return recorded
+    check_causal(model.model, groups, plain=model.plain)
+    if recipe.train.path == "padded":
+        return SelfCheckRecord(path="padded", difference=None, reason="padded batches, as set", seconds=0.0)
+    return SelfCheckRecord.model_validate(_checked(model.model, groups, model.precision, model.plain).to_json())
+
+
+def _checked(
+    model: PreTrainedModel, groups: Groups, precision: Precision, plain: torch.dtype | None = None
+) -> SelfCheck:
+    windows = look_back_windows(model.config.get_text_config())
+    longest = groups.longest()
+    return self_check(model, groups, autocast=precision.autocast, plain=plain, windows=windows, longest=longest)
+
+
+def _token_budget(folder: RunFolder, recipe: Recipe, model: RunModel, groups: Groups, check: SelfCheckRecord) -> int:
+    """What an earlier session found, what the recipe fixes, or what fits into the memory."""
+    recorded, written = folder.load_manifest().tokens_per_microbatch, recipe.train.tokens_per_microbatch
+    share = recipe.train.memory_share
+    if recorded is not None:
+        return recorded
+    if isinstance(written, int):
+        return written
+    found = token_budget(
+        model.model,
+        groups,
+        Scorer(check.path, model.precision.autocast),
+        live_reference=recipe.train.reference == "live",
+        share=share if isinstance(share, float) else None,
+    )
+    folder.update_manifest(budget=BudgetRecord.model_validate(found.to_json()))
+    return found.tokens
