@@ -3,7 +3,7 @@
     python benchmarks/data_speed.py --data harmless-base-test.jsonl.gz --tokenizer gpt2-tokenizer
 
 Both sides start from the same Arrow file of raw rows, which is already on the disk. Counted are, of Tiebreak: reading
-it, recognising the format, converting, writing the canonical rows, selecting (duplicates and all), tokenizing and
+it, recognising the form, converting, writing the canonical rows, selecting (duplicates and all), tokenizing and
 writing the ids, as `tiebreak train` does; of TRL: `DPOTrainer._prepare_dataset` with a default `DPOConfig` on the
 opened file (it finds the prompt, adds the end of the sequence, tokenizes, drops what is too long), called without a
 trainer, of which it needs the tokenizer only. That is the ratio at the head. Beside it: the same from a compressed
@@ -11,12 +11,12 @@ file of JSON lines, reading it included on both sides; and, on top of the ids, b
 budget of tokens, TRL's padded rows.
 
 Each side runs in a process of its own, in turn, with empty caches, after a few rows that nobody counts: imports and
-loading the tokenizer are left out. Of several rounds the fastest counts, since whatever else the machine does can
+loading the tokenizer are not counted. Of several rounds the fastest counts, since whatever else the machine does can
 only add time. TRL's progress bars and warnings are off, which is to its advantage. Last,
 Tiebreak's peak memory for few and for many rows, each in a process of its own.
 
 The ids are compared row by row. TRL takes as the prompt all that the two transcripts share, so where both answers begin
-alike it ends inside of them: prompt and endings are cut elsewhere while the whole sequences are the same. Tiebreak
+alike it ends inside of them: prompt and completions are cut elsewhere while the whole sequences are the same. Tiebreak
 takes white space from the ends of turns: where a prompt has some, the whole sequences differ.
 """
 
@@ -158,7 +158,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def hashes(rows: Iterable[tuple[list[int], list[int], list[int]]]) -> list[list[str]]:
-    """Of each row two: of its prompt and endings apart, and of its two whole sequences."""
+    """Of each row two: of its prompt and completions apart, and of its two whole sequences."""
     from pairs import hash_ids
 
     return [
@@ -172,11 +172,12 @@ def tiebreak_side(folder: Path) -> dict[str, Any]:
     import torch
     from transformers import AutoTokenizer
 
-    from tiebreak.data.gather import gather
-    from tiebreak.data.render import choose_template
-    from tiebreak.data.tokenize import Limits, tokenize_preferences
+    from tiebreak.data.preparing.gather import gather
+    from tiebreak.data.preparing.templates import choose_template
+    from tiebreak.data.preparing.tokenize import Limits, tokenize_preferences
     from tiebreak.engine.microbatch import build_batch, split
     from tiebreak.recipe import DataSection
+    from tiebreak.tasks import TASKS
     from tiebreak.training.examples import Groups
     from tiebreak.version import __version__
 
@@ -196,7 +197,7 @@ def tiebreak_side(folder: Path) -> dict[str, Any]:
         return selection.train, tokenized.dataset
 
     def batches(dataset: Any) -> int:
-        groups, made = Groups(dataset, ("chosen", "rejected")), 0
+        groups, made = Groups(dataset, TASKS["preference"]), 0
         for start in range(0, len(groups), BATCH):
             step = groups[start : start + BATCH]
             for members in split(step, BUDGET, "tree"):
@@ -267,8 +268,8 @@ def memory_side(folder: Path) -> dict[str, Any]:
     from job import peak_bytes
     from transformers import AutoTokenizer
 
-    from tiebreak.data.gather import gather
-    from tiebreak.data.tokenize import Limits, tokenize_preferences
+    from tiebreak.data.preparing.gather import gather
+    from tiebreak.data.preparing.tokenize import Limits, tokenize_preferences
     from tiebreak.recipe import DataSection
 
     tokenizer = AutoTokenizer.from_pretrained(folder / "model")
@@ -308,7 +309,7 @@ def summary(
             "ratio_from_file": figures["rows_per_second_from_file"] / figures["peer_rows_per_second_from_file"],
             "kept_by_both": len(both),
             "same_sequences": sum(a[1] == b[1] for a, b in both),
-            "same_prompt_and_endings": sum(a[0] == b[0] for a, b in both),
+            "same_prompt_and_completions": sum(a[0] == b[0] for a, b in both),
         }
     return figures
 
@@ -326,7 +327,7 @@ def show(figures: dict[str, Any]) -> None:
         print(f"ratio     {ids:14.2f} {batches:12.2f} {file:14.2f}")
         print(
             f"rows kept by both: {figures['kept_by_both']:,}; same ids of both whole sequences: "
-            f"{figures['same_sequences']:,}, of prompt and endings too: {figures['same_prompt_and_endings']:,}"
+            f"{figures['same_sequences']:,}, of prompt and completions too: {figures['same_prompt_and_completions']:,}"
         )
     for count, found in figures["memory"].items():
         peak, before = found["peak_bytes"] / 2**20, found["before_bytes"] / 2**20

@@ -1,4 +1,4 @@
-"""What the machine can do at most: its measured rate of matrix products."""
+"""What the machine can do at most: its measured rates of matrix products and of moving bytes."""
 
 from __future__ import annotations
 
@@ -30,6 +30,26 @@ def matrix_rate(dtype: torch.dtype, device: str, *, seconds: float = 2.0) -> flo
             torch.mm(a, b)
             _wait(device)
             best = max(best, 2 * size**3 / (time.perf_counter() - began))
+    return best
+
+
+def memory_rate(device: str, *, seconds: float = 2.0) -> float:
+    """The best rate of copying a tensor that no cache holds, in bytes a second, those read and those written.
+
+    Args:
+        device: `cpu` or `cuda`.
+        seconds: how long it is tried.
+    """
+    source = torch.ones(2**26 if device == "cpu" else 2**29, device=device)
+    target = torch.empty_like(source)
+    best = 0.0
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        _wait(device)
+        began = time.perf_counter()
+        target.copy_(source)
+        _wait(device)
+        best = max(best, 2 * source.numel() * source.element_size() / (time.perf_counter() - began))
     return best
 
 

@@ -10,25 +10,26 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tiebreak.engine.allocator import keep_memory
+from tiebreak.process.allocator import tune_process
 
-keep_memory()
+tune_process()
 
 import torch
-from job import Job
-from pairs import write_pairs
-from shapes import SHAPES, make_model_folder
+from cases import Case
+from shapes import SHAPES
 from side_tiebreak import recipe_of
 from torch.profiler import ProfilerActivity, profile
-from train_speed import SHARED
+from train_speed import SHARED, prepared
 from transformers import TrainerCallback
 
 from tiebreak.runs import RunFolder
-from tiebreak.workflow.assemble import assemble
-from tiebreak.workflow.talk import Talk
+from tiebreak.workflow.progress import Progress
+from tiebreak.workflow.resolve import resolve
+from tiebreak.workflow.train import make_ready
 
 # The first that a kernel's name contains decides.
 KINDS = (
@@ -50,11 +51,11 @@ class ProfileOneStep(TrainerCallback):
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == self.step - 1:
-            self.profile.__enter__()
+            self.profile.start()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == self.step:
-            self.profile.__exit__(None, None, None)
+            self.profile.stop()
 
 
 def main() -> None:
@@ -74,29 +75,18 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_model_folder(asked.shape, asked.tokenizer, folder / "model")
-        write_pairs(
-            asked.data,
-            folder / "model",
-            pairs=asked.step * asked.batch_size,
-            max_length=asked.max_length,
-            out=folder / "pairs.jsonl",
-        )
-        job = Job(
-            model=str(folder / "model"),
-            data=str(folder / "pairs.jsonl"),
-            out=str(folder / "run"),
-            steps=asked.step,
+        case = Case(
+            shape=asked.shape,
+            precision=asked.precision,
+            adapter=asked.adapter,
             batch_size=asked.batch_size,
             max_length=asked.max_length,
-            precision=asked.precision,
             reference=asked.reference,
-            adapter=asked.adapter,
-            device=device,
-            gradient_checkpointing=False,
+            steps=asked.step - 1,  # those that `train_speed.py` counts; one more is made before
         )
-        recipe, watch = recipe_of(job), ProfileOneStep(asked.step, device)
-        run = assemble(RunFolder.create(recipe, Path(job.out)), recipe, Talk(), callbacks=[watch])
+        job = replace(prepared(case, asked.data, asked.tokenizer, folder, device), out=str(folder / "run"))
+        resolved, watch = resolve(recipe_of(job)), ProfileOneStep(asked.step, device)
+        run = make_ready(RunFolder.create(resolved.recipe, Path(job.out)), resolved, Progress(), callbacks=[watch])
         run.trainer.train()
     show(watch.profile, rows=asked.rows, device=device)
 

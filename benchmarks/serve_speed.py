@@ -107,9 +107,9 @@ async def ask_all(address: str, name: str, bodies: Sequence[dict[str, Any]], cli
 
 
 def chat_answers(model: str, asked: Sequence[dict[str, Any]]) -> tuple[Round, list[str]]:
-    """The same answers one after the other by `model.generate`, without any server."""
+    """The same answers one after the other, without any server."""
     from tiebreak.data.preference import messages_from
-    from tiebreak.evaluate.generate import Sampling, stream_answer
+    from tiebreak.generation.generate import Sampling, stream_answer
     from tiebreak.models.load import load_model, load_tokenizer
 
     loaded, tokenizer = load_model(model), load_tokenizer(model)

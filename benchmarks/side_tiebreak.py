@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from tiebreak.engine.allocator import keep_memory
+from tiebreak.process.allocator import tune_process
 
-keep_memory()  # as the command does, before torch is there
+tune_process()  # as the command does, before torch is there
 
 import torch
 import transformers
@@ -17,8 +18,9 @@ from tiebreak.recipe import Recipe
 from tiebreak.runs import RunFolder
 from tiebreak.training.tree_trainer import TreeTrainer
 from tiebreak.version import __version__
-from tiebreak.workflow.assemble import assemble
-from tiebreak.workflow.talk import Talk
+from tiebreak.workflow.progress import Progress
+from tiebreak.workflow.resolve import resolve
+from tiebreak.workflow.train import make_ready
 
 
 class Counter(Clock):
@@ -30,11 +32,26 @@ class Counter(Clock):
         super().__init__(device)
         self.operations: list[float] = []
         self.tokens: list[int] = []
+        self.least_bytes: list[int] = []
 
     def on_step_end(self, args: object, state: object, control: object, **_: object) -> None:
         super().on_step_end(args, state, control)
         self.operations.append(self.trainer.operations)
         self.tokens.append(self.trainer.tokens)
+        self.least_bytes.append(least_bytes(self.trainer))
+
+
+def least_bytes(trainer: TreeTrainer) -> int:
+    """Bytes that a step moves at least: weights once a pass, gradients once a micro-batch, the optimizer's state once.
+
+    Activations are not counted: how often they leave a cache is a matter of the machine.
+    """
+    model: Any = trainer.model
+    narrow = 2 if trainer.scorer.autocast is not None else 4
+    whole = sum(p.numel() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    passes = 3 * narrow * whole  # forward; backward for what went in, and for the weights
+    return int(trainer.microbatches * (passes + 4 * trained) + 7 * 4 * trained)
 
 
 def recipe_of(job: Job) -> Recipe:
@@ -65,19 +82,20 @@ def recipe_of(job: Job) -> Recipe:
 
 def main() -> None:
     job = Job.from_argv()
-    recipe, clock = recipe_of(job), Counter(job.device)
-    run = assemble(RunFolder.create(recipe, Path(job.out)), recipe, Talk(), callbacks=[clock])
+    resolved, clock = resolve(recipe_of(job)), Counter(job.device)
+    run = make_ready(RunFolder.create(resolved.recipe, Path(job.out)), resolved, Progress(), callbacks=[clock])
     clock.trainer = run.trainer
     run.trainer.train()
     groups = run.data.train
-    ids = hash_ids((groups[i].prompt, *groups[i].endings) for i in range(len(groups)))
+    ids = hash_ids((groups[i].prompt, *groups[i].completions) for i in range(len(groups)))
     answer(
         clock,
         ids=ids,
         versions={"tiebreak": __version__, "torch": torch.__version__, "transformers": transformers.__version__},
         operations=clock.operations[1:],
         tokens=sum(clock.tokens[1:]),
-        path=run.scorer.path,
+        least_bytes=clock.least_bytes[1:],
+        path=run.plan.scorer.path,
         budget=run.trainer.budget,
     )
 
