@@ -1,0 +1,1 @@
+"""Scripts that tend the repository; none of them is part of the package."""
