@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -135,3 +138,25 @@ def test_control_characters_of_a_message_are_made_visible(
     _fail_with(InputError("The row says '\x1b]0;title\x07'."), monkeypatch)
     assert _run("train") == 2
     assert capsys.readouterr().err == "error: The row says '\\x1b]0;title\\x07'.\n"
+
+
+_IGNORING = """
+import os, signal, sys
+from tiebreak.cli.main import run
+try:
+    run(["--version"])
+except SystemExit:
+    print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+"""
+
+
+@pytest.mark.parametrize(("leads", "ignores"), [(True, "False"), (False, "True")])
+def test_a_command_that_leads_its_session_can_be_interrupted(leads: bool, ignores: str) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of a script's jobs in the background
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _IGNORING], capture_output=True, text=True, check=True, start_new_session=leads
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done.stdout.split()[-1] == ignores

@@ -59,6 +59,7 @@ def state(loggers):
 
 loggers = [None, "tiebreak", "torch", *(n for n, l in logging.root.manager.loggerDict.items() if hasattr(l, "level"))]
 before = state(loggers)
+print("--", file=sys.stderr)  # what stands before it was said when this script imported the libraries
 import tiebreak
 imported = state(loggers)
 run = tiebreak.train(settings=json.loads(sys.argv[1]), out=sys.argv[2])
@@ -99,7 +100,8 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any
         env=environment,
     )
     assert done.returncode == 0, done.stderr
-    assert (done.stderr, len(done.stdout.splitlines())) == ("", 1)  # nothing but what the script prints itself
+    assert done.stderr.endswith("--\n"), done.stderr  # nothing but what the script prints itself
+    assert len(done.stdout.splitlines()) == 1
     *found, tuned = json.loads(done.stdout.splitlines()[-1])
     return found, tuned
 

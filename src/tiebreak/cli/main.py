@@ -5,6 +5,8 @@ Knows the names of the commands; what each does is in the module of its name.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import traceback
 from typing import Annotated, Any
@@ -63,10 +65,21 @@ def _common(
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 2 wrong input, 1 anything else, 130 interrupted."""
+    _take_interrupts()
     tune_process()  # the process is the command's own; before anything imports torch
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     sys.exit(_exit_code([argument for argument in given if argument != "--debug"], debug=debug))
+
+
+def _take_interrupts() -> None:
+    """Let SIGINT stop a command that was begun with SIGINT ignored, as a script's jobs in the background are.
+
+    Only where it leads a session: then no keyboard can send it, and whoever does means this command. So a page stops
+    the training that it began, however the server was started.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and hasattr(os, "getsid") and os.getsid(0) == os.getpid():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _exit_code(arguments: list[str], *, debug: bool) -> int:

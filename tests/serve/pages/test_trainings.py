@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import subprocess
 import sys
@@ -32,9 +33,12 @@ def acting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Acting]:
 
     act("exit 0")
     monkeypatch.setattr(sys, "executable", str(program))
+    # A shell cannot trap what was ignored when it began, as it is where these tests are a job in the background.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield act
     Trainings(tmp_path / "runs").stop()
     Trainings(tmp_path / "runs").stop()
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
