@@ -92,3 +92,16 @@ def test_entries_of_axolotl_make_pairs(tmp_path: Path) -> None:
         load_preferences(SourceSpec(str(tmp_path / "config.yml")))
     with pytest.raises(InputError, match="no data set '3'"):
         load_preferences(SourceSpec(f"{tmp_path / 'config.yml'}:3"))
+
+
+@pytest.mark.parametrize("key", ["num_samples", "shards", "preprocess_shards"])
+def test_an_entry_that_takes_some_of_the_rows_is_refused(tmp_path: Path, key: str) -> None:
+    row = {"instruction": "2+2?", "chosen": "4", "rejected": "5"}
+    with pytest.raises(InputError, match=f"some of its rows .{key}: 3.") as refused:
+        load_preferences(SourceSpec(_info(tmp_path, {"ranking": True, key: 3}, row)))
+    assert f"leave {key} out" in str(refused.value.fix)
+    config = tmp_path / "config.yml"
+    config.write_text(f"datasets:\n  - path: rows.jsonl\n    type: chatml.intel\n    {key}: 3\n")
+    with pytest.raises(InputError, match=key):
+        load_preferences(SourceSpec(str(config)))
+    assert preferences(load_preferences(SourceSpec(_info(tmp_path, {"ranking": True, key: None}, row))))

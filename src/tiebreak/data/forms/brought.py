@@ -23,6 +23,8 @@ from tiebreak.errors import InputError
 
 Brought = tuple[SourceSpec, Mapping[str, object] | None]
 
+# What takes some of the rows: LLaMA-Factory draws them at random, Axolotl takes one part of several.
+_SOME_ROWS = ("num_samples", "shards", "preprocess_shards")
 _ENTRY = re.compile(r"(?P<file>.+\.(?:json|ya?ml))(?::(?P<name>[^/\\:]+))?$", re.IGNORECASE)
 
 
@@ -61,7 +63,9 @@ def _of_list(file: Path, name: str) -> Brought:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         raise InputError(f"'{file}' has no entry '{name}'.", fix=f"{hint}it has: {', '.join(known[:20])}")
-    return llama_factory.source_of(entries[name], name, file), llama_factory.columns_of_entry(entries[name])
+    entry = entries[name]
+    _check_all_rows(entry, f"{file}:{name}")
+    return llama_factory.source_of(entry, name, file), llama_factory.columns_of_entry(entry)
 
 
 def _of_config(file: Path, name: str | None) -> Brought:
@@ -81,8 +85,19 @@ def _of_config(file: Path, name: str | None) -> Brought:
     if not 0 <= number < len(entries) or not isinstance(entries[number], Mapping) or not entries[number].get("path"):
         raise InputError(f"'{file}' has no data set '{name}' with a path.", fix=f"they are 0 to {len(entries) - 1}")
     entry = entries[number]
+    _check_all_rows(entry, f"{file}:{number}")
     labelled = str(document.get("rl") or "") == "kto"
     return axolotl.source_of(entry, file), axolotl.columns_of_entry(entry, labelled=labelled, where=f"{file}:{number}")
+
+
+def _check_all_rows(entry: Mapping[str, Any], where: str) -> None:
+    for key in _SOME_ROWS:
+        if entry.get(key):
+            raise InputError(
+                f"The entry asks for some of its rows ({key}: {entry[key]}), which is not taken over.",
+                where=where,
+                fix=f"leave {key} out of the entry, and set data.limit, with data.shuffle for a random draw",
+            )
 
 
 def _document(file: Path, read: Any) -> Any:
