@@ -78,6 +78,7 @@ def test_it_takes_what_data_inspect_takes(questions: list[Question], tmp_path: P
         (["--data", "bundled:preferences", "--split", "tset"], "no split 'tset'"),
         (["--data", "bundled:preferences", "--set", "data.tmplate=chat"], "data.tmplate"),
         (["--data", "bundled:preferences", "--set", "model.name=gpt2"], "not set by 'model.name'"),
+        (["--data", "bundled:preferences", "--beta", "1", "--set", "objective.beta=2"], "two values: 1.0 and 2"),
         (["--data", "bundled:preferences", "--reference", "./nothing"], "no model folder './nothing'"),
     ],
 )

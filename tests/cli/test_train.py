@@ -70,7 +70,7 @@ def refused(*arguments: str) -> InputError:
         ("--adapter dora --quantize nf4", {"model.adapter": "dora", "model.quantize": "nf4"}),
         ("--track wandb --track mlflow", {"track": ["wandb", "mlflow"]}),
         ("--set train.warmup_ratio=0.2 --set data.limit=null", {"train.warmup_ratio": 0.2, "data.limit": None}),
-        ("--limit 9 --set data.limit=5", {"data.limit": 5}),
+        ("--limit 9 --set data.limit=9", {"data.limit": 9}),
     ],
 )
 def test_a_flag_is_a_key(flags: str, settings: dict[str, Any], given: dict[str, Any]) -> None:
@@ -127,7 +127,33 @@ def test_the_newest_unfinished_run_is_resumed_where_none_is_named(given: dict[st
 
 
 def test_settings_are_keys_with_values() -> None:
-    assert parsed_settings(["a.b=1e-3", " c =x=y", "d=null", "e="]) == {"a.b": 1e-3, "c": "x=y", "d": None, "e": None}
+    assert parsed_settings(["a.b=1e-3", " c =x=y", "d=null", "e="], {}) == {
+        "a.b": 1e-3,
+        "c": "x=y",
+        "d": None,
+        "e": None,
+    }
     for setting in ("a.b", "=1"):
         with pytest.raises(InputError, match="is not KEY=VALUE"):
-            parsed_settings([setting])
+            parsed_settings([setting], {})
+
+
+@pytest.mark.parametrize(
+    ("command", "flags", "said"),
+    [
+        ("train", "--limit 9 --set data.limit=5", "data.limit is given two values: 9 and 5."),
+        ("train", "--limit 9 --set data.limit=null", "data.limit is given two values: 9 and null."),
+        ("train", "--set data.limit=null --set data.limit=5", "data.limit is given two values: null and 5."),
+        ("train", "--model gpt2 --set model.name=a", "model.name is given two values: gpt2 and a."),
+        ("sft", "--set objective.name=sigmoid", "objective.name is given two values: supervised and sigmoid."),
+        ("loop", "--data a --set data.source=b", "data.source is given two values: a and b."),
+    ],
+)
+def test_a_key_with_two_values_is_refused(
+    command: str, flags: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = asked(command, *flags.split())
+    assert isinstance(result.exception, InputError)
+    assert result.exception.what == said
+    assert result.exception.fix == "give it once"

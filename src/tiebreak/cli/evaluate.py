@@ -145,7 +145,8 @@ def evaluate(
     check_against(models, against)
     from tiebreak.recipe import judge_from_flag
 
-    changes = parsed_settings(settings or [])
+    flags = {"data.max_length": max_length, "data.limit": limit, "objective.beta": beta}
+    changes = parsed_settings(settings or [], flags)
     check_settings(changes)
     columns_read = None if columns is None else parse_flag(columns)
     judges = tuple(map(judge_from_flag, judge or []))

@@ -85,4 +85,5 @@ def _recipe(recipe: str | None, model: str | None, data: str | None, settings: l
 
     start = Recipe() if recipe is None else recipe_named(recipe)
     flags = {"model.name": model, "data.source": data}
-    return start.with_settings({k: v for k, v in flags.items() if v is not None} | parsed_settings(settings))
+    said = {key: value for key, value in flags.items() if value is not None}
+    return start.with_settings(said | parsed_settings(settings, said))

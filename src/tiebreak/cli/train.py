@@ -185,7 +185,7 @@ def _train(asked: Asked) -> None:
     from tiebreak.errors import InputError
 
     changes = {key: value for key, value in asked.flags.items() if value is not None}
-    changes |= parsed_settings(asked.settings)
+    changes |= parsed_settings(asked.settings, changes)
     if asked.resume_or_start and (asked.resume or asked.out is None):
         raise InputError(
             "--resume-or-start needs --out, and not --resume.",
@@ -276,21 +276,30 @@ def _resumed(asked: Asked, changes: dict[str, Any]) -> Run | None:
     return resume(out, progress=stderr_progress())
 
 
-def parsed_settings(settings: list[str]) -> dict[str, Any]:
+def parsed_settings(settings: list[str], flags: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of `--set KEY=VALUE`, by key.
 
+    Args:
+        settings: as they were typed.
+        flags: what other flags say, by the key that they stand for; None is a flag that was not given.
     Raises:
-        InputError: one of them is not of that form.
+        InputError: one of them is not of that form, or a key is given two values.
     """
     from tiebreak.errors import InputError
     from tiebreak.recipe import parse_value
 
-    found = {}
+    known = {key: value for key, value in flags.items() if value is not None}
+    found: dict[str, Any] = {}
     for setting in settings:
-        key, equals, value = setting.partition("=")
+        key, equals, written = setting.partition("=")
+        key = key.strip()
         if not equals or not key:
             raise InputError(f"'--set {setting}' is not KEY=VALUE.", fix="for example: --set train.warmup_ratio=0.1")
-        found[key.strip()] = parse_value(value)
+        value = parse_value(written)
+        if key in known and known[key] != value:
+            said = f"{known[key]} and {value}".replace("None", "null")
+            raise InputError(f"{key} is given two values: {said}.", where="--set", fix="give it once")
+        known[key] = found[key] = value
     return found
 
 
