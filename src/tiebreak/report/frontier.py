@@ -114,10 +114,10 @@ def _draw(
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     text, grid, accent, page = colours
-    reference, against = (one_line(name, _LABEL) for name in names)
+    reference, against = map(_short_name, names)
     axes = figure.add_axes((0.12, 0.15, 0.84, 0.79))
     plain_axes(axes, text=text, grid=grid)
-    axes.axhline(_EVEN, color=grid, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+    axes.axhline(_EVEN, color=text, linewidth=0.9, linestyle=(0, (4, 3)), alpha=0.6, zorder=1)
     for point in points:
         _mark(axes, point, accent, page)
     _limit(axes, points)
@@ -130,7 +130,7 @@ def _draw(
     axes.set_title(f"win rate against {against or 'the other model'}", loc="left", fontsize="medium", **said)
     for point, (at, align) in zip(points, _places(axes, points), strict=True):
         axes.annotate(
-            one_line(point.name, _LABEL),
+            _short_name(point.name),
             (point.kl.value, point.win_rate.value),
             xytext=at,
             textcoords="offset points",
@@ -139,6 +139,11 @@ def _draw(
             annotation_clip=False,
             **said,
         )
+
+
+def _short_name(name: str) -> str:
+    shown = one_line(name)
+    return shown if len(shown) <= _LABEL else f"{shown[: _LABEL - 1]}…"
 
 
 def _mark(axes: Any, point: FrontierPoint, accent: str, page: str) -> None:
@@ -171,7 +176,7 @@ def _places(axes: Any, points: Sequence[FrontierPoint]) -> Iterator[tuple[tuple[
     ]
     taken = [(x - _GAP / 2, x + _GAP / 2, y - _GAP / 2, y + _GAP / 2) for x, y in spots]
     for point, (x, y) in zip(points, spots, strict=True):
-        long = _LETTER * len(one_line(point.name, _LABEL))
+        long = _LETTER * len(_short_name(point.name))
         best: tuple[float, tuple[float, float], str, tuple[float, float, float, float]] | None = None
         for up in (1, -1, 2, -2):
             for side, align in ((1, "left"), (-1, "right")):

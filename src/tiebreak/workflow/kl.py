@@ -137,7 +137,9 @@ def check_one_reference(sections: Mapping[str, ModelSection]) -> None:
     Raises:
         InputError: they differ.
     """
-    places = {_place(section): (name, section.name) for name, section in sections.items()}
+    places: dict[tuple[str, str | None], tuple[str, str]] = {}
+    for name, section in sections.items():
+        places.setdefault(_place(section), (name, section.name))
     if len(places) > 1:
         (one, its), (other, theirs) = list(places.values())[:2]
         raise InputError(
