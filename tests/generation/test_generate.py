@@ -115,7 +115,7 @@ def test_an_answer_has_the_tokens_that_were_drawn_with_the_one_that_ended_it() -
     for answer in found:
         assert answer.ended
         assert answer.ids.index(tokenizer.eos_token_id) == len(answer.ids) - 1
-        assert str(tokenizer.decode(answer.ids[:-1])).strip() == answer.text
+        assert str(tokenizer.decode(list(answer.ids[:-1]))).strip() == answer.text
     (cut,) = answers_with_ends(model, tokenizer, prompts[:1], Sampling(0.0, max_new_tokens=2))
     assert (cut.ended, cut.ids) == (False, found[0].ids[:2])
 

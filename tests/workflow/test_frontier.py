@@ -19,7 +19,7 @@ from tiebreak.workflow.frontier import check_frontier, frontier
 from tiebreak.workflow.judging import AnswersQuestion, evaluate_answers
 
 BASE = "bundled:base"
-JUDGES = (judge_from_flag("python:judge_of_frontier:length"), "bundled")
+JUDGES = (judge_from_flag("python:judge_of_frontier:length"), judge_from_flag("bundled"))
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def test_the_bundled_model_reads_all_of_it_after_the_token_that_separates_texts(
     found = read_plain_text(recipe.model, prepare_model(recipe), Progress())
     assert list(found.texts) == paragraphs()
     model, tokenizer = load_model(BASE), load_tokenizer(BASE)
-    assert [tokenizer.decode(ids) for ids in found.ids] == paragraphs()  # no letter is unknown
+    assert [tokenizer.decode(list(ids)) for ids in found.ids] == paragraphs()  # no letter is unknown
     for number in (0, 7):
         row = torch.tensor([[tokenizer.eos_token_id, *found.ids[number]]])
         with torch.no_grad():
