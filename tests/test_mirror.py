@@ -75,6 +75,7 @@ ELSEWHERE = {
     "objectives/reference_free.py": "objectives/test_against_papers.py",
     "recipe/objective_section.py": "recipe/test_sections.py",
     "report/facts.py": "report/test_page.py",
+    "report/looks.py": "report/test_drawing.py",
     "report/usage.py": "report/test_card.py",
     "serve/api/answering.py": "serve/api/test_routes.py",
     "serve/api/asked.py": "serve/api/test_routes.py",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tiebreak.process.allocator import tune_process
     from tiebreak.recipe import Recipe, judge_from_flag
     from tiebreak.recipe.builtin import recipe_named as load_recipe
+    from tiebreak.report.frontier import FrontierPoint, frontier_svg, write_frontier
     from tiebreak.serve.run import serve_models as serve
     from tiebreak.serve.settings import Limits, ServeSettings
     from tiebreak.training.preference import PreferenceTrainer
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tiebreak.workflow.evaluate import Question, evaluate_model
     from tiebreak.workflow.evaluation import Evaluation
     from tiebreak.workflow.export import export_run
+    from tiebreak.workflow.frontier import frontier
     from tiebreak.workflow.judging import AnswersEvaluation, AnswersQuestion, evaluate_answers
     from tiebreak.workflow.progress import Progress
     from tiebreak.workflow.rows import load_demonstrations, load_preferences, load_unpaired
@@ -49,6 +51,7 @@ _WHERE = {
     "Demonstration": "tiebreak.data.preference",
     "Evaluation": "tiebreak.workflow.evaluation",
     "Event": "tiebreak.workflow.callback",
+    "FrontierPoint": "tiebreak.report.frontier",
     "Limits": "tiebreak.serve.settings",
     "Message": "tiebreak.data.preference",
     "Preference": "tiebreak.data.preference",
@@ -67,6 +70,8 @@ _WHERE = {
     "evaluate_answers": "tiebreak.workflow.judging",
     "evaluate_model": "tiebreak.workflow.evaluate",
     "export_run": "tiebreak.workflow.export",
+    "frontier": "tiebreak.workflow.frontier",
+    "frontier_svg": "tiebreak.report.frontier",
     "judge_from_flag": "tiebreak.recipe",
     "load_demonstrations": "tiebreak.workflow.rows",
     "load_preferences": "tiebreak.workflow.rows",
@@ -81,6 +86,7 @@ _WHERE = {
     "sft": "tiebreak.workflow.train",
     "train": "tiebreak.workflow.train",
     "tune_process": "tiebreak.process.allocator",
+    "write_frontier": "tiebreak.report.frontier",
 }
 # Names of before, which still work and say what they are called now.
 _RENAMED = {
@@ -97,6 +103,7 @@ __all__ = [
     "Demonstration",
     "Evaluation",
     "Event",
+    "FrontierPoint",
     "InputError",
     "Interrupted",
     "Limits",
@@ -120,6 +127,8 @@ __all__ = [
     "evaluate_answers",
     "evaluate_model",
     "export_run",
+    "frontier",
+    "frontier_svg",
     "judge_from_flag",
     "load_demonstrations",
     "load_preferences",
@@ -135,6 +144,7 @@ __all__ = [
     "sft",
     "train",
     "tune_process",
+    "write_frontier",
 ]
 
 

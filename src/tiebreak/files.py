@@ -17,12 +17,17 @@ from typing import Any
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file at once: the text is written beside it, flushed to the disk, then renamed."""
+    # Text of data may contain halves of characters, which no encoding has; a question mark replaces them.
+    write_bytes(path, text.encode("utf-8", errors="replace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """As `write_text`, of a file that is no text."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        # Text of data may contain halves of characters, which no encoding has; a question mark replaces them.
-        with partial.open("w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+        with partial.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

@@ -84,7 +84,7 @@ def small(arguments: list[str]) -> list[str]:
     if command == "chat":
         return [*found, "--max-new-tokens", "4"]
     if command == "evaluate":
-        return [*found, "--limit", "8"]
+        return [*found, "--limit", "8", "--judge-prompts", "8"]
     if command == "loop":
         found += ["--accept", "not-worse"]  # two held-out prompts show nothing better
     begins = command != "loop" or not Path("loop", "loop.json").exists()  # a loop that has begun keeps its recipe

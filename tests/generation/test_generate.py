@@ -14,7 +14,7 @@ from tests.training.small import word_tokenizer
 from tiebreak.data.preference import Message
 from tiebreak.data.preparing.templates import Template
 from tiebreak.errors import InputError
-from tiebreak.generation.generate import Sampling, answer_all, stream_answer
+from tiebreak.generation.generate import Sampling, answer_all, answers_with_ends, stream_answer
 from tiebreak.generation.steps import SequentialSteps
 from tiebreak.models.load import load_model, load_tokenizer
 
@@ -95,3 +95,41 @@ def test_answers_stay_within_the_positions_of_the_model() -> None:
     assert answers[2] == ""  # no room at all
     assert len(answers) == 3
     list(stream_answer(model, tokenizer, prompts[1], Sampling(temperature=0.0, max_new_tokens=100)))
+
+
+def test_what_a_model_brings_along_for_generating_changes_no_draw() -> None:
+    model, tokenizer = load_model("bundled:base"), load_tokenizer("bundled:base")
+    prompts, settings = [[Message("user", "Tell me about rivers.")]], Sampling(1.0, max_new_tokens=30, seed=2)
+    before = answer_all(model, tokenizer, prompts, settings)
+    own: Any = model.generation_config
+    own.repetition_penalty, own.suppress_tokens, own.min_p = 5.0, list(range(100, 1700)), 0.5
+    assert answer_all(model, tokenizer, prompts, settings) == before
+    assert model.generation_config is own
+
+
+def test_an_answer_has_the_tokens_that_were_drawn_with_the_one_that_ended_it() -> None:
+    model, tokenizer = load_model("bundled:base"), load_tokenizer("bundled:base")
+    prompts = [[Message("user", text)] for text in ("What is 2 plus 3?", "Tell me about rivers.")]
+    found = answers_with_ends(model, tokenizer, prompts, Sampling(0.0, max_new_tokens=40))
+    assert len({len(answer.ids) for answer in found}) == 2  # one was padded in the batch
+    for answer in found:
+        assert answer.ended
+        assert answer.ids.index(tokenizer.eos_token_id) == len(answer.ids) - 1
+        assert str(tokenizer.decode(list(answer.ids[:-1]))).strip() == answer.text
+    (cut,) = answers_with_ends(model, tokenizer, prompts[:1], Sampling(0.0, max_new_tokens=2))
+    assert (cut.ended, cut.ids) == (False, found[0].ids[:2])
+
+
+@pytest.mark.parametrize("after", ["", " And then?"])
+def test_what_is_drawn_after_a_string_that_ends_answers_is_no_part_of_it(
+    after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, tokenizer = load_model("bundled:base"), load_tokenizer("bundled:base")
+    said, rest = (tokenizer(text)["input_ids"] for text in ("Yes.\n\nHuman:", after))
+
+    def generate(rows: Tensor, **_: Any) -> Tensor:
+        return torch.cat([rows, torch.tensor([[*said, *rest, tokenizer.eos_token_id]])], dim=1)
+
+    monkeypatch.setattr(model, "generate", generate)
+    (found,) = answers_with_ends(model, tokenizer, PROMPTS[:1], GREEDY, template="transcript")
+    assert (found.text, found.ended, found.ids) == ("Yes.", True, tuple(said))

@@ -9,6 +9,7 @@ import pytest
 
 from tiebreak.data.preference import Message
 from tiebreak.generation.generate import Sampling, answers_with_ends
+from tiebreak.models.load import load_tokenizer
 from tiebreak.recipe import Recipe
 from tiebreak.workflow import answers
 from tiebreak.workflow.answers import SampledAnswers, sample_answers
@@ -36,7 +37,10 @@ def test_what_was_sampled_is_kept_and_goes_by_all_it_depends_on(monkeypatch: pyt
     assert all(1 <= count <= 9 for count in first.tokens)
     again = sampled()
     assert (again.sampled, again.kept) == (0, 3)
-    assert again.texts == first.texts
+    assert (again.texts, again.ids, again.prompt_ids) == (first.texts, first.ids, first.prompt_ids)
+    tokenizer = load_tokenizer("bundled:base")
+    for text, ids in zip(first.texts, first.ids, strict=True):
+        assert str(tokenizer.decode(list(ids), skip_special_tokens=True)).strip() == text
     assert first.record["template"] == "chat"
     assert first.record["sampling"]["seed"] == 3
     assert sampled(sampling=Sampling(1.0, max_new_tokens=8, seed=4)).sampled == 3
@@ -66,3 +70,4 @@ def test_a_prompt_that_leaves_no_room_has_an_empty_answer() -> None:
     found = sampled([PROMPTS[0], long])
     assert (found.texts[1], found.ended[1], found.too_long) == ("", False, 1)
     assert found.texts[0]
+    assert (found.ids[1], len(found.prompt_ids)) == ((), 2)

@@ -73,7 +73,7 @@ def test_two_judges_of_the_same_mind_agree_and_nothing_is_asked_twice(other: str
         assert one.agreement is not None
         assert one.agreement.same == 1.0
         assert by_length.win_rate is not None
-        assert len(one.changes) == 4
+        assert [change.name for change in one.changes[3:]] == ["refusals, by phrase", "perplexity of plain text"]
         made = len(server.requests)
         assert evaluate_answers(asked).compared[0].judgements == one.judgements
         assert len(server.requests) == made
@@ -122,7 +122,7 @@ def test_the_command_shows_writes_and_estimates(other: str) -> None:
     judge = ["--judge", "python:judge_of_test:length", "--judge", "bundled"]
     shown = CliRunner().invoke(app, [*flags, *judge, "--answers-out", "answers.jsonl"])
     assert shown.exit_code == 0, shown.output
-    for word in ("win rate", "wins, ties, losses", "sign test", "kappa", "repeated 4-grams", "ends by itself"):
+    for word in ("win rate", "wins, ties, losses", "sign test", "kappa", "repeated 4-grams", "perplexity"):
         assert word in shown.stdout
     rows = [json.loads(line) for line in Path("answers.jsonl").read_text().splitlines()]
     assert [row["prompt"] for row in rows] == ASKED

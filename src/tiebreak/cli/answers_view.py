@@ -8,8 +8,9 @@ from tiebreak.evaluate.bootstrap import Estimate
 from tiebreak.evaluate.changes import Change
 from tiebreak.evaluate.judges.judge import Cost
 from tiebreak.evaluate.win_rate import WinRate
-from tiebreak.formatting.numbers import percent, signed, with_interval
+from tiebreak.formatting.numbers import hundredths, percent, plain, signed, with_interval
 from tiebreak.workflow.judging import AnswersEvaluation, ComparedAnswers, Judgement, cost_line
+from tiebreak.workflow.kl import MeasuredKl
 
 _WIDTH = 36
 
@@ -34,6 +35,8 @@ def answer_lines(found: AnswersEvaluation) -> Iterator[str]:
             same = f"{percent(one.agreement.same)} of {one.agreement.comparisons:,} verdicts are the same"
             yield _row("  agreement of the first two judges", f"kappa {kappa}; {same}")
         yield from _changes(one)
+    for measured in found.kl:
+        yield from _kl(measured)
 
 
 def estimate_lines(costs: list[tuple[str, Cost | None]]) -> Iterator[str]:
@@ -70,6 +73,21 @@ def _more(wins: WinRate) -> str:
     )
 
 
+def _kl(measured: MeasuredKl) -> Iterator[str]:
+    yield f"KL of {measured.model} from {measured.reference}, on answers at temperature 1"
+    found = measured.found
+    if found is None:
+        yield _row("  nats an answer", "no answer: every prompt is too long")
+        return
+    low, high = hundredths(found.value.low), hundredths(found.value.high)
+    error = "" if found.standard_error is None else f"; standard error {hundredths(found.standard_error)}"
+    yield _row("  nats an answer", f"{hundredths(found.value.value)} ({low} to {high}){error}")
+    cut = f"; {measured.cut:,} were cut and count as far as they go" if measured.cut else ""
+    yield _row("  answers", f"{found.answers:,}, of {found.tokens:.1f} tokens on average{cut}")
+    if measured.left_out:
+        yield _row("  left out: no room for an answer", f"{measured.left_out:,}")
+
+
 def _changes(one: ComparedAnswers) -> Iterator[str]:
     yield _row("  what else changed", "before → after: difference (95% interval)")
     for change in one.changes:
@@ -77,12 +95,19 @@ def _changes(one: ComparedAnswers) -> Iterator[str]:
 
 
 def _changed(change: Change) -> str:
+    if change.unit is not None:  # small, and not in the unit of the two before it
+        lead, low, high = (signed(each, 3) for each in (change.difference.value, *_ends(change)))
+        return f"{plain(change.before)} → {plain(change.after)}: {lead} {change.unit} ({low} to {high})"
     if not change.share:
         low, high = signed(change.difference.low, 1), signed(change.difference.high, 1)
         return f"{change.before:.1f} → {change.after:.1f}: {signed(change.difference.value, 1)} ({low} to {high})"
     low, high = signed(100 * change.difference.low, 1), signed(100 * change.difference.high, 1)
     lead = f"{signed(100 * change.difference.value, 1)} points ({low} to {high})"
     return f"{percent(change.before)} → {percent(change.after)}: {lead}"
+
+
+def _ends(change: Change) -> tuple[float, float]:
+    return change.difference.low, change.difference.high
 
 
 def _share(found: Estimate) -> str:

@@ -27,7 +27,9 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(help="Preferences: Hub dataset id, file, folder of shards, or bundled:preferences.")
     ] = None,
-    reference: Annotated[str | None, typer.Option(help="Reference model; the run's own base if not given.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Reference model, of rewards and of KL; the run's own base if not given.")
+    ] = None,
     against: Annotated[
         str | None, typer.Option(help="Model to measure too: how far the others are ahead of it, pair by pair.")
     ] = None,
@@ -99,6 +101,21 @@ def evaluate(
             help="Write the answers and verdicts: .parquet, .csv, .jsonl, .xlsx or .md.", rich_help_panel=_RESULTS
         ),
     ] = None,
+    kl: Annotated[
+        bool,
+        typer.Option(
+            "--kl",
+            help="How far each model is from its reference: KL in nats, on answers drawn at temperature 1.",
+            rich_help_panel=_ANSWERS,
+        ),
+    ] = False,
+    frontier_out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw the models as points, win rate against --against by KL: .png or .svg. Implies --kl.",
+            rich_help_panel=_RESULTS,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -109,7 +126,7 @@ def evaluate(
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Replace the files of --pairs-out and --answers-out.", rich_help_panel=_RESULTS),
+        typer.Option("--force", help="Replace the files that are written.", rich_help_panel=_RESULTS),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the metrics as JSON on stdout.", rich_help_panel=_RESULTS)
@@ -127,7 +144,8 @@ def evaluate(
     from tiebreak.runs.sheet import check_sheet, write_sheet
     from tiebreak.workflow.early import check_against, check_model, check_settings, check_source
 
-    answered = bool(prompts or judge or answers_out or dry_run)
+    kl = kl or frontier_out is not None
+    answered = bool(prompts or judge or answers_out or dry_run or kl)
     if data is None and prompts is None:
         raise InputError(
             "There is nothing to measure on.",
@@ -138,6 +156,10 @@ def evaluate(
         raise InputError("--pairs-out writes pairs, and there are none.", where="--pairs-out", fix="add --data SOURCE")
     if answers_out is not None:
         check_sheet(answers_out, force=force, where="--answers-out")
+    if frontier_out is not None:
+        from tiebreak.report.frontier import check_picture
+
+        check_picture(frontier_out, force=force, where="--frontier-out")
     if pairs_out is not None:
         if len(models) > 1:
             raise InputError("--pairs-out is for one model.", where="MODEL", fix="name one model")
@@ -177,9 +199,15 @@ def evaluate(
         judges=judges,
         most=judge_prompts,
         sampling=Sampling(temperature, max_new_tokens=max_new_tokens, seed=seed),
+        kl=kl,
+        reference=reference,
         settings=changes,
         **(of_data if own else {}),
     )
+    if frontier_out is not None:
+        from tiebreak.workflow.frontier import check_frontier
+
+        check_frontier(asked)
     if dry_run:
         from tiebreak.cli.answers_view import estimate_lines
 
@@ -191,6 +219,8 @@ def evaluate(
     if answers is not None and answers_out is not None:
         write_sheet(answers.sheet(), answers_out, force=force)
         typer.echo(f"each answer: {answers_out}", err=True)
+    if answers is not None and frontier_out is not None:
+        _draw(answers, frontier_out, force=force)
     if data is None:
         assert answers is not None  # there are prompts
         _show_answers(answers, as_json=as_json)
@@ -231,6 +261,15 @@ def evaluate(
         _show_answers(answers, as_json=False)
     if pairs_out is not None:
         typer.echo(f"each pair: {pairs_out}", err=True)
+
+
+def _draw(answers: AnswersEvaluation, path: Path, *, force: bool) -> None:
+    from tiebreak.report.frontier import write_frontier
+    from tiebreak.workflow.frontier import frontier
+
+    found = frontier(answers)
+    write_frontier(found.points, path, reference=found.reference, against=found.against, force=force)
+    typer.echo(f"win rate by KL: {path}", err=True)
 
 
 def _show_answers(answers: AnswersEvaluation, *, as_json: bool) -> None:

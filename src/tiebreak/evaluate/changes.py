@@ -1,5 +1,7 @@
 """What else changed in a model's answers, beside what a judge says: length, repetition, ends, refusals.
 
+`perplexity` adds a line on the model itself.
+
 A refusal is an answer that has one of the phrases of `REFUSALS` in its first 200 characters: a count of phrases, which
 misses refusals in other words and in other languages.
 """
@@ -23,13 +25,14 @@ _BEGINNING = 200
 
 @dataclass(frozen=True)
 class Change:
-    """One trait of the answers of two models to the same prompts.
+    """One trait of two models, or of their answers to the same prompts.
 
     Attributes:
         name: what is measured.
         before, after: means over the answers.
         difference: after less before, with the interval of a bootstrap over prompts.
-        share: whether it is a share, and not a number of tokens.
+        share: whether it is a share, and not a number.
+        unit: of the difference, where it is not that of `before` and `after`.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Change:
     after: float
     difference: Estimate
     share: bool
+    unit: str | None = None
 
 
 def refuses(answer: str) -> bool:

@@ -10,7 +10,9 @@ the same is: how a prompt is written, the sampling settings, where an answer end
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -37,10 +39,12 @@ class Answer:
     Attributes:
         text: what a person would have been shown.
         ended: whether it ended by itself, by a token or a string that ends answers; else its length limit cut it.
+        ids: the tokens that were drawn, with those that ended it; empty where there was no room for any.
     """
 
     text: str
     ended: bool
+    ids: tuple[int, ...] = ()
 
 
 def stream_answer(
@@ -159,13 +163,14 @@ def answers_with_ends(
         if not members:
             continue  # no room for an answer: it stays empty
         longest = max(len(ids[i]) for i in members)
-        config = _generation_config(model, tokenizer, sampling, _longest(sampling, room, longest))
+        config = _generation_config(tokenizer, sampling, ends, _longest(sampling, room, longest))
         pad = int(config.pad_token_id)
         rows = torch.tensor([[pad] * (longest - len(ids[i])) + ids[i] for i in members], device=model.device)
         mask = torch.tensor([[0] * (longest - len(ids[i])) + [1] * len(ids[i]) for i in members], device=model.device)
         generate: Any = model.generate
         asked = partial(generate, rows, attention_mask=mask, generation_config=config)
-        out = in_usable_thread(partial(_computed_in, autocast, model.device, asked))
+        with _own_settings_aside(model):
+            out = in_usable_thread(partial(_computed_in, autocast, model.device, asked))
         for i, row in zip(members, out[:, longest:], strict=True):
             answers[i] = _answer(row.tolist(), tokenizer, form, ends)
         if progress is not None:
@@ -178,13 +183,28 @@ def _computed_in(autocast: torch.dtype | None, device: torch.device, compute: Ca
         return compute()
 
 
+@contextmanager
+def _own_settings_aside(model: PreTrainedModel) -> Iterator[None]:
+    """Within the block what the model brings along for generating counts for nothing.
+
+    `generate` fills in from there what is not asked for, such as a repetition penalty, and the answers would not be
+    draws by the settings that are recorded.
+    """
+    own: Any = model.generation_config
+    model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        model.generation_config = own
+
+
 def _longest(sampling: Sampling, room: int | None, prompt_length: int) -> int:
     """The longest answer that is asked for and fits, in tokens."""
     return sampling.max_new_tokens if room is None else min(sampling.max_new_tokens, room - prompt_length)
 
 
 def _generation_config(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sampling: Sampling, longest: int
+    tokenizer: PreTrainedTokenizerBase, sampling: Sampling, ends: frozenset[int], longest: int
 ) -> GenerationConfig:
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     drawn: dict[str, Any] = {"do_sample": False}
@@ -192,7 +212,7 @@ def _generation_config(
         drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
     return GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=longest,
-        eos_token_id=sorted(end_tokens(model, tokenizer)),
+        eos_token_id=sorted(ends),
         pad_token_id=pad,
         use_cache=True,
         **drawn,
@@ -201,7 +221,21 @@ def _generation_config(
 
 def _answer(row: list[int], tokenizer: PreTrainedTokenizerBase, template: Template, ends: frozenset[int]) -> Answer:
     """What a person would have been shown of the tokens of an answer, padding after its end included."""
-    until = StopStrings(stop_strings(template))
+    stops = stop_strings(template)
+    until = StopStrings(stops)
     decoded = str(tokenizer.decode(row, skip_special_tokens=True))
     text = until.push(decoded) + until.finish()
-    return Answer(text, until.ended or not ends.isdisjoint(row))
+    drawn = row[: next((at + 1 for at, token in enumerate(row) if token in ends), len(row))]
+    if until.ended:  # what was drawn after the string is no part of the answer
+        drawn = drawn[: _tokens_until(stops, drawn, tokenizer)]
+    return Answer(text, until.ended or not ends.isdisjoint(row), tuple(drawn))
+
+
+def _tokens_until(stops: Sequence[str], drawn: list[int], tokenizer: PreTrainedTokenizerBase) -> int:
+    """How many tokens it takes until one of the strings stands in the text."""
+
+    def stopped(count: int) -> bool:
+        text = str(tokenizer.decode(drawn[:count], skip_special_tokens=True))
+        return any(stop in text for stop in stops)
+
+    return bisect_left(range(len(drawn)), True, key=stopped)

@@ -1,15 +1,11 @@
 """How the curves of a run look: as SVG that takes its colours and its font from the page it stands in, and as a PNG.
 
-For SVG, matplotlib draws with marked colours; afterwards these become CSS variables with a fallback, so that one
-drawing reads well on light and on dark. Nothing of matplotlib's global state stays changed. What is drawn stands in
-`curves`.
+What is drawn stands in `curves`, how any figure looks in `looks`.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,30 +13,23 @@ from typing import Any
 
 from tiebreak.metrics import Plot
 from tiebreak.report.curves import Line, Series, logged_lines, plots
-
-_WIDTH, _HEIGHT = 420, 230  # points; on a page the drawing scales
-_MARKED = {  # the colours that matplotlib writes, and what the page makes of them
-    "#010203": "var(--curve-text, #808080)",
-    "#010204": "var(--curve-grid, #80808055)",
-    "#010205": "var(--curve-quiet, #808080)",
-    "#010206": "var(--curve-accent, #12857c)",
-    "#010207": "var(--curve-page, transparent)",
-}
-_TEXT, _GRID, _QUIET, _ACCENT, _PAGE = _MARKED
-_LOOKS = {"accent": _ACCENT, "quiet": _QUIET}
-_SETTINGS: dict[str, Any] = {"svg.fonttype": "none", "font.size": 12, "path.simplify": True, "axes.unicode_minus": True}
-_MOST_DOTS = 40
-# Descriptions of the file, a style that would reach the whole page, names of groups that repeat from figure to figure
-# (ids of clips and markers are hashes and stay), marks of length zero, and turns by no angle.
-_UNUSED = re.compile(
-    r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|<g/>"
-    r'| id="[A-Za-z0-9.]+_\d+"| transform="rotate\(-?0 [^"]*"',
-    re.DOTALL,
+from tiebreak.report.looks import (
+    ACCENT,
+    GRID,
+    INK,
+    LIGHT_GRID,
+    ON_WHITE,
+    PAGE,
+    QUIET,
+    TEXT,
+    drawn_svg,
+    plain_axes,
+    short,
 )
 
-# The picture of a card, which is read on a light and on a dark page.
-_COLOURS = {"accent": "#12857c", "quiet": "#8a8a8a"}
-_INK, _LIGHT_GRID = "#333333", "#dddddd"
+_WIDTH, _HEIGHT = 420, 230  # points; on a page the drawing scales
+_LOOKS = {"accent": ACCENT, "quiet": QUIET}
+_MOST_DOTS = 40
 
 
 @dataclass(frozen=True)
@@ -116,39 +105,29 @@ def _draw(plot: Plot, found: Mapping[Line, Series]) -> tuple[str, str]:
     Returns:
         An `<svg>` element, and a sentence on values that lie outside the axis (empty where all are inside).
     """
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
+    outside = ""
 
-    # The salt makes ids differ between the figures of a page and stay the same between two drawings of one.
-    settings: Any = {**_SETTINGS, "svg.hashsalt": f"tiebreak-{plot.name}"}
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(_WIDTH / 72, _HEIGHT / 72))
-        FigureCanvasSVG(figure)
+    def draw(figure: Any) -> None:
+        nonlocal outside
         axes = figure.add_axes((0.13, 0.115, 0.69, 0.83))
         _style(axes)
         for line, series in found.items():
             _add(axes, line, series)
         outside = _limit(axes, plot, list(found.values()))
         if plot.level is not None:
-            axes.axhline(plot.level[0], color=_GRID, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+            axes.axhline(plot.level[0], color=GRID, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
         _label(axes, plot, found)
-        written = io.StringIO()
-        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
-    return _inline(written.getvalue(), plot.title), outside
+
+    svg = drawn_svg(draw, plot.title, size=(_WIDTH, _HEIGHT), salt=plot.name)
+    return svg, outside
 
 
 def _style(axes: Any) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_GRID)
-    axes.tick_params(colors=_TEXT, length=0, pad=5)
-    axes.grid(axis="y", color=_GRID, linewidth=0.7)
-    axes.set_axisbelow(True)
+    plain_axes(axes, text=TEXT, grid=GRID)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: _short(step)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: short(step)))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
 
 
@@ -169,7 +148,7 @@ def _add(axes: Any, line: Line, series: Series) -> None:
     if shown:
         steps, values = [series.steps[i] for i in shown], [series.values[i] for i in shown]
         axes.plot(
-            steps, values, "o", color=colour, markersize=5.5, markeredgewidth=1, markeredgecolor=_PAGE, zorder=order + 1
+            steps, values, "o", color=colour, markersize=5.5, markeredgewidth=1, markeredgecolor=PAGE, zorder=order + 1
         )
 
 
@@ -199,10 +178,10 @@ def _limit(axes: Any, plot: Plot, all_series: Sequence[Series]) -> str:
     else:
         start = 0 if 0 < min(steps) < 0.2 * max(steps) else min(steps)
         axes.set_xlim(start, max(steps) + 0.01 * (max(steps) - start))
-    form = (lambda value, _: f"{100 * value:.4g}%") if plot.percent else (lambda value, _: _short(value))
+    form = (lambda value, _: f"{100 * value:.4g}%") if plot.percent else (lambda value, _: short(value))
     axes.yaxis.set_major_formatter(FuncFormatter(form))
     if max(high) > top + room or min(low) < bottom - room:
-        return f"Some values lie outside the figure; all lie between {_short(min(low))} and {_short(max(high))}."
+        return f"Some values lie outside the figure; all lie between {short(min(low))} and {short(max(high))}."
     return ""
 
 
@@ -221,12 +200,12 @@ def _label(axes: Any, plot: Plot, found: Mapping[Line, Series]) -> None:
     """Write names at the ends of the lines, apart from each other, instead of a legend."""
     bottom, top = axes.get_ylim()
     ends = [
-        (min(max(series.last[1], bottom), top), line.label, _ACCENT if line.look == "accent" else _TEXT)
+        (min(max(series.last[1], bottom), top), line.label, ACCENT if line.look == "accent" else TEXT)
         for line, series in found.items()
         if line.label and series.last
     ]
     if plot.level is not None and found:
-        ends.append((plot.level[0], plot.level[1], _TEXT))
+        ends.append((plot.level[0], plot.level[1], TEXT))
     least = 0.09 * (top - bottom)
     heights: list[float] = []
     for end, _, _ in sorted(ends):
@@ -250,41 +229,9 @@ def _label(axes: Any, plot: Plot, found: Mapping[Line, Series]) -> None:
         xytext=(20, -13.4),
         textcoords="offset points",
         va="baseline",
-        color=_TEXT,
+        color=TEXT,
         annotation_clip=False,
     )
-
-
-def _short(value: float) -> str:
-    """A tick: 2k, 1.5M, 0.25, 1e-6."""
-    size = abs(value)
-    for unit, name in ((1e6, "M"), (1e3, "k")):
-        if unit <= size < 1e3 * unit:
-            return f"{value / unit:.4g}{name}".replace("-", "−")
-    if size and (size < 1e-3 or size >= 1e9):
-        return re.sub(r"e([+-])0*", lambda sign: "e" + sign[1].strip("+"), f"{value:.3g}").replace("-", "−")
-    return f"{value:.4g}".replace("-", "−")
-
-
-def _inline(document: str, title: str) -> str:
-    """The `<svg>` element alone, without what only a file of its own needs, coloured by the page."""
-    svg = document[document.index("<svg") :]
-    svg = _UNUSED.sub("", svg)
-    svg = re.sub(
-        r"<svg[^>]*>",
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}" stroke-linejoin="round">',
-        svg,
-        count=1,
-    )
-    for marked, colour in _MARKED.items():
-        svg = svg.replace(marked, colour)
-    svg = re.sub(r"font: ([\d.]+px) [^;\"]*|font-size: ([\d.]+px); font-family: [^;\"]*", _font, svg)
-    return re.sub(r"\s*\n\s*", "\n", svg).strip()
-
-
-def _font(found: re.Match[str]) -> str:
-    return f"font: {found[1] or found[2]} var(--curve-font, sans-serif)"
 
 
 def _picture(axes: Any, plot: Plot, lines: Mapping[Line, Series]) -> None:
@@ -292,18 +239,13 @@ def _picture(axes: Any, plot: Plot, lines: Mapping[Line, Series]) -> None:
 
     for line, series in lines.items():
         marker = "o" if line.look == "accent" and len(series.steps) <= _MOST_DOTS else None
-        axes.plot(series.steps, series.values, marker=marker, color=_COLOURS[line.look], label=line.label)
+        axes.plot(series.steps, series.values, marker=marker, color=ON_WHITE[line.look], label=line.label)
     if plot.level is not None:
-        axes.axhline(plot.level[0], color=_LIGHT_GRID, linestyle="--", label=plot.level[1])
+        axes.axhline(plot.level[0], color=LIGHT_GRID, linestyle="--", label=plot.level[1])
     if plot.percent:
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.set_title(plot.title, color=_INK)
-    axes.set_xlabel("steps", color=_INK)
-    axes.grid(axis="y", color=_LIGHT_GRID)
-    axes.set_axisbelow(True)
-    axes.spines["bottom"].set_color(_LIGHT_GRID)
-    axes.tick_params(colors=_INK, length=0)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.legend(frameon=False, labelcolor=_INK)
+    axes.set_title(plot.title, color=INK)
+    axes.set_xlabel("steps", color=INK)
+    plain_axes(axes, text=INK, grid=LIGHT_GRID)
+    axes.legend(frameon=False, labelcolor=INK)

@@ -147,18 +147,31 @@ def check_sheet(path: Path, *, force: bool = False, where: str = "--out") -> Non
         raise InputError(
             f"'{path}' is no table.", where=where, fix=f"write {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         )
-    if path.is_dir():
-        raise InputError(f"'{path}' is a folder.", where=where, fix="name a file in it")
-    if not path.parent.is_dir():
-        raise InputError(f"There is no folder '{path.parent}'.", where=where, fix="make it first, or name another")
-    if path.exists() and not force:
-        raise InputError(f"The file '{path}' exists.", where=where, fix="choose another name, or add --force")
+    check_new_file(path, force=force, where=where)
     if path.suffix.lower() == ".xlsx" and find_spec("openpyxl") is None:
         raise InputError(
             "Excel's format needs openpyxl, which is not installed.",
             where=str(path),
             fix='pip install "tiebreak[sheet]", or write a .csv file',
         )
+
+
+def check_new_file(path: Path, *, force: bool, where: str) -> None:
+    """Refuse a path that no file of results can be written to.
+
+    Args:
+        path: of the file.
+        force: a file that exists may be replaced.
+        where: the flag that names it.
+    Raises:
+        InputError: it is a folder, its folder is not there, or it exists.
+    """
+    if path.is_dir():
+        raise InputError(f"'{path}' is a folder.", where=where, fix="name a file in it")
+    if not path.parent.is_dir():
+        raise InputError(f"There is no folder '{path.parent}'.", where=where, fix="make it first, or name another")
+    if path.exists() and not force:
+        raise InputError(f"The file '{path}' exists.", where=where, fix="choose another name, or add --force")
 
 
 def write_sheet(sheet: Sheet, path: Path, *, force: bool = False) -> None:

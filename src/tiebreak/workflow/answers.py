@@ -6,7 +6,7 @@ What is kept is a batch, since the draws of its answers come from one stream of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tiebreak.data.preparing.encode import encode_texts
@@ -16,12 +16,12 @@ from tiebreak.generation.decoding import positions, prompt_ids
 from tiebreak.generation.generate import Answer, Sampling, answers_with_ends
 from tiebreak.models.load import load_tokenizer
 from tiebreak.recipe import Recipe
-from tiebreak.workflow.model import prepare_model
+from tiebreak.workflow.model import RunModel, prepare_model
 from tiebreak.workflow.progress import Progress
 from tiebreak.workflow.prompts import AskedPrompt
 
 BATCH = 64
-_VERSION = 1  # raised when the same settings would give other answers
+_VERSION = 2  # raised when the same settings would give other answers, or more is kept of one
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class SampledAnswers:
         texts: the answers; empty where the prompt leaves no room for one.
         ended: whether each ended by itself.
         tokens: how many each has, by the model's tokenizer.
+        prompt_ids: the tokens that each continues.
+        ids: the tokens that were drawn for each, with those that ended it; empty where the prompt leaves no room.
         too_long: prompts that leave no room for an answer.
         sampled, kept: answers that were drawn now, and that were there.
         record: what they depend on: model, fingerprint of its weights, template, sampling settings.
@@ -42,6 +44,8 @@ class SampledAnswers:
     texts: tuple[str, ...]
     ended: tuple[bool, ...]
     tokens: tuple[int, ...]
+    prompt_ids: tuple[tuple[int, ...], ...] = field(repr=False)
+    ids: tuple[tuple[int, ...], ...] = field(repr=False)
     too_long: int
     sampled: int
     kept: int
@@ -49,7 +53,13 @@ class SampledAnswers:
 
 
 def sample_answers(
-    recipe: Recipe, prompts: Sequence[AskedPrompt], sampling: Sampling, progress: Progress, *, batch: int = BATCH
+    recipe: Recipe,
+    prompts: Sequence[AskedPrompt],
+    sampling: Sampling,
+    progress: Progress,
+    *,
+    batch: int = BATCH,
+    model: RunModel | None = None,
 ) -> SampledAnswers:
     """Sample one answer to each prompt.
 
@@ -59,6 +69,7 @@ def sample_answers(
         sampling: how tokens are drawn; each batch has a seed of its own, made of this one and its number.
         progress: where progress is shown.
         batch: answers that are drawn together and kept together.
+        model: of the recipe, where it is loaded already.
     Raises:
         InputError: the model cannot be loaded, or its template cannot write a prompt.
         RunError: the cache cannot be written.
@@ -68,7 +79,7 @@ def sample_answers(
     template = choose_template(tokenizer, recipe.data.template)
     ids = [prompt_ids(tokenizer, each.turns, template, tools=each.tools, special_tokens=special) for each in prompts]
     order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), i))  # of like length together: little padding
-    model, kept = prepare_model(recipe), Kept("answers", "sampled answers")
+    model, kept = model or prepare_model(recipe), Kept("answers", "sampled answers")
     room = positions(model.model)
     found: dict[int, Answer] = {}
     drawn = 0
@@ -93,10 +104,10 @@ def sample_answers(
                     batch_size=batch,
                     autocast=model.precision.autocast,
                 )
-                kept.put(key, [[answer.text, answer.ended] for answer in answers])
+                kept.put(key, [[answer.text, answer.ended, answer.ids] for answer in answers])
                 drawn += len(members)
             else:
-                answers = [Answer(text, ended) for text, ended in there]
+                answers = [Answer(text, ended, tuple(drawn)) for text, ended, drawn in there]
             found.update(zip(members, answers, strict=True))
             update(len(found))
     texts = [found[i].text for i in range(len(prompts))]
@@ -105,6 +116,8 @@ def sample_answers(
         texts=tuple(texts),
         ended=tuple(found[i].ended for i in range(len(prompts))),
         tokens=tuple(len(each) for each in encode_texts(tokenizer, texts)),
+        prompt_ids=tuple(map(tuple, ids)),
+        ids=tuple(found[i].ids for i in range(len(prompts))),
         too_long=0 if room is None else sum(len(each) >= room for each in ids),
         sampled=drawn,
         kept=len(prompts) - drawn,

@@ -22,7 +22,6 @@ from tiebreak.evaluate.judging import judged_alone
 from tiebreak.evaluate.measured_pairs import measured_pairs
 from tiebreak.generation.generate import Sampling, answer_all
 from tiebreak.models.embeddings import rows_of
-from tiebreak.models.load import load_tokenizer
 from tiebreak.process.host import same_host
 from tiebreak.recipe import DataSection, ModelSection, ObjectiveSection, Recipe
 from tiebreak.runs import RunFolder
@@ -31,6 +30,7 @@ from tiebreak.workflow import messages
 from tiebreak.workflow.data import RunData, check_tokens, load_data
 from tiebreak.workflow.early import check_settings
 from tiebreak.workflow.evaluation import Evaluation
+from tiebreak.workflow.measured_from import check_same_vocabulary, reference_of
 from tiebreak.workflow.model import RunModel, prepare_model
 from tiebreak.workflow.plan import scoring_only
 from tiebreak.workflow.progress import Progress, progress_of
@@ -169,7 +169,7 @@ def _evaluate(question: Question, progress: Progress) -> Evaluation:
     reference_scores = None
     if reference is not None:
         base = prepare_model(Recipe(model=reference, train=recipe.train))
-        _check_same_vocabulary(data, reference)
+        check_same_vocabulary(data.tokenizer, reference)
         scorer = scoring_only(base.model, data.train, base.precision, resolved.measures)
         reference_scores = _scores(base.model, data, scorer, progress, "reference")
     metrics = held_out_metrics(scores, reference_scores, objective=objective)
@@ -206,10 +206,7 @@ def _recipe_for(question: Question) -> tuple[Recipe, ModelSection | None]:
     objective = own.objective if own is not None and of_pairs else ObjectiveSection()
     if question.beta is not None:
         objective = ObjectiveSection(**{**objective.model_dump(), "beta": question.beta})
-    # The model of a run with an adapter is measured with the adapter merged, against the whole model beside it.
-    reference = own.model.model_copy(update={"adapter": None, "quantize": None}) if own is not None else None
-    if question.reference is not None:
-        reference = ModelSection(name=question.reference)
+    reference = reference_of(question.model, question.reference)
     base = own.data if own is not None else DataSection()  # how rows become tokens is the run's
     trusted = own is not None and own.model.trust_remote_code
     split = evaluated_split(question.data, question.split)
@@ -240,17 +237,6 @@ def _recipe_for(question: Question) -> tuple[Recipe, ModelSection | None]:
     recipe = Recipe(model=model, data=data, objective=objective, train=rest.train, evaluate=evaluate)
     check_settings(question.settings)
     return recipe.with_settings(dict(question.settings)), reference
-
-
-def _check_same_vocabulary(data: RunData, reference: ModelSection) -> None:
-    """Log-probs of two models can be compared only where the same ids mean the same tokens."""
-    other = load_tokenizer(reference.name, revision=reference.revision, trust_remote_code=reference.trust_remote_code)
-    if other.get_vocab() != data.tokenizer.get_vocab():
-        raise InputError(
-            f"The reference '{reference.name}' has another vocabulary, so rewards against it mean nothing.",
-            where="--reference",
-            fix="name a model with the same tokenizer",
-        )
 
 
 def _scores(model: PreTrainedModel, data: RunData, scorer: Scorer, progress: Progress, title: str) -> Scores:

@@ -14,6 +14,7 @@ from tiebreak.evaluate.changes import Change, changes
 from tiebreak.evaluate.judges import Comparison, Judge, PointwiseJudge, Verdicts, open_judge
 from tiebreak.evaluate.judges.judge import Cost
 from tiebreak.evaluate.judging import judged_alone
+from tiebreak.evaluate.perplexity import PlainText, ReadText, perplexity_change, plain_text
 from tiebreak.evaluate.win_rate import Agreement, WinRate, agreement, longer_by, win_rate, win_rate_json
 from tiebreak.generation.generate import Sampling
 from tiebreak.process.host import same_host
@@ -23,6 +24,9 @@ from tiebreak.runs.manifest import JudgeRecord
 from tiebreak.runs.sheet import Cell, Sheet
 from tiebreak.workflow.answers import SampledAnswers, sample_answers
 from tiebreak.workflow.early import check_against, check_settings
+from tiebreak.workflow.kl import MeasuredKl, OwnAnswers, measured_kl, own_answers, references
+from tiebreak.workflow.model import prepare_model
+from tiebreak.workflow.plain_text import read_plain_text
 from tiebreak.workflow.progress import Progress, progress_of
 from tiebreak.workflow.prompts import AskedPrompt, read_prompts
 
@@ -42,6 +46,8 @@ class AnswersQuestion:
             data section.
         most: prompts that are answered.
         sampling: how answers are drawn.
+        kl: measure how far each model is from its reference, on answers drawn at temperature 1.
+        reference: of the KL; None is a run's own base, or for what is no run the model of `against`.
         settings: further keys of the recipe, dotted, such as `data.template`.
     """
 
@@ -59,6 +65,8 @@ class AnswersQuestion:
     skip_bad_rows: bool = False
     most: int | None = 400
     sampling: Sampling = field(default_factory=lambda: Sampling(0.7, max_new_tokens=128, seed=0))
+    kl: bool = False
+    reference: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -88,12 +96,14 @@ class ComparedAnswers:
         judgements: one a judge.
         agreement: of the first two judges, where there are two.
         changes: what else changed.
+        text: the plain text that perplexity among it was measured on.
     """
 
     answers: SampledAnswers
     judgements: tuple[Judgement, ...]
     agreement: Agreement | None
     changes: tuple[Change, ...]
+    text: PlainText
 
 
 @dataclass(frozen=True)
@@ -105,12 +115,14 @@ class AnswersEvaluation:
         against: the answers that the others are compared with; None where each is judged alone.
         compared: one a model; without `against` empty.
         alone: without `against`, each model's answers and what each judge says of them.
+        kl: how far each model is from its reference, in the same order; empty where that was not asked for.
     """
 
     prompts: tuple[AskedPrompt, ...]
     against: SampledAnswers | None
     compared: tuple[ComparedAnswers, ...] = ()
     alone: tuple[tuple[SampledAnswers, tuple[JudgeRecord, ...]], ...] = ()
+    kl: tuple[MeasuredKl, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -123,6 +135,7 @@ class AnswersEvaluation:
                     "judges": [_judgement(each) for each in one.judgements],
                     "agreement": None if one.agreement is None else asdict(one.agreement),
                     "changes": [asdict(change) for change in one.changes],
+                    "plain_text": asdict(one.text),
                 }
                 for one in self.compared
             ],
@@ -130,6 +143,7 @@ class AnswersEvaluation:
                 {**_plain(answers), "judges": [each.model_dump(mode="json", exclude_none=True) for each in records]}
                 for answers, records in self.alone
             ],
+            "kl": [each.to_json() for each in self.kl],
         }
 
     def sheet(self) -> Sheet:
@@ -148,6 +162,8 @@ class AnswersEvaluation:
                 if each.verdicts.first is not None and each.verdicts.second is not None:
                     columns[f"{name} score"] = each.verdicts.first
                     columns[f"{name} score of the other"] = each.verdicts.second
+        for measured in self.kl:
+            columns |= measured.columns()
         return Sheet(tuple(columns), tuple(zip(*columns.values(), strict=True)), title="answers")
 
 
@@ -167,31 +183,53 @@ def evaluate_answers(question: AnswersQuestion, *, progress: Progress | bool | N
 
 def _evaluated(question: AnswersQuestion, progress: Progress) -> AnswersEvaluation:
     judges = _judges(question)
+    wanted = references(question.models, question.reference, question.against) if question.kl else {}
     prompts = _prompts(question)
     progress.say(f"answers to {len(prompts):,} prompts")
     named = dict.fromkeys((*([question.against] if question.against else []), *question.models))
-    sampled = {
-        name: sample_answers(recipe_of(name, question.settings), prompts, question.sampling, progress) for name in named
-    }
-    for each in sampled.values():
-        if each.kept:
-            progress.say(f"{each.model}: {each.kept:,} of {len(prompts):,} answers were there from before")
-        if each.too_long:
-            progress.say(f"{each.model}: {each.too_long:,} prompts are as long as the model takes: empty answers")
+    asked_of = {name: _asked_of(name, question, prompts, progress, kl=name in wanted) for name in named}
+    kl = measured_kl({name: one.own for name, one in asked_of.items() if one.own is not None}, wanted, progress)
+    sampled = {name: one.sampled for name, one in asked_of.items()}
     if question.against is None:
-        alone = tuple((sampled[name], tuple(_alone(judges, prompts, sampled[name]))) for name in question.models)
-        return AnswersEvaluation(tuple(prompts), None, alone=alone)
-    against = sampled[question.against]
-    others = [sampled[name] for name in question.models if name != question.against]
-    asked = {each.model: _comparisons(prompts, each.texts, against.texts) for each in others}
+        alone = tuple((sampled[name], tuple(_alone(judges, prompts, sampled[name]))) for name in named)
+        return AnswersEvaluation(tuple(prompts), None, alone=alone, kl=kl)
+    against = asked_of[question.against]
+    others = [one for name, one in asked_of.items() if name != question.against]
+    asked = {one.name: _comparisons(prompts, one.sampled.texts, against.sampled.texts) for one in others}
     for judge in judges:
         if (cost := _total(judge, list(asked.values()))) is not None:
             progress.say(f"{judge.name}: {cost_line(cost)}")
-    return AnswersEvaluation(
-        tuple(prompts),
-        against,
-        compared=tuple(_compared(judges, asked[each.model], each, against, progress) for each in others),
-    )
+    compared = tuple(_compared(judges, asked[one.name], one, against, progress) for one in others)
+    return AnswersEvaluation(tuple(prompts), against.sampled, compared=compared, kl=kl)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a model was asked for: answers, the plain text where it is compared, answers for the KL where wanted."""
+
+    sampled: SampledAnswers
+    read: ReadText | None
+    own: OwnAnswers | None
+
+    @property
+    def name(self) -> str:
+        return self.sampled.model
+
+
+def _asked_of(
+    name: str, question: AnswersQuestion, prompts: Sequence[AskedPrompt], progress: Progress, *, kl: bool
+) -> _Asked:
+    """All that needs a model, which is let go afterwards."""
+    recipe = recipe_of(name, question.settings)
+    model = prepare_model(recipe)
+    sampled = sample_answers(recipe, prompts, question.sampling, progress, model=model)
+    if sampled.kept:
+        progress.say(f"{name}: {sampled.kept:,} of {len(prompts):,} answers were there from before")
+    if sampled.too_long:
+        progress.say(f"{name}: {sampled.too_long:,} prompts are as long as the model takes: empty answers")
+    read = read_plain_text(recipe.model, model, progress) if question.against is not None else None
+    own = own_answers(recipe, model, prompts, (question.sampling, sampled), progress) if kl else None
+    return _Asked(sampled, read, own)
 
 
 def estimate(question: AnswersQuestion) -> list[tuple[str, Cost | None]]:
@@ -269,10 +307,11 @@ def _alone(judges: Sequence[Judge], prompts: Sequence[AskedPrompt], answers: Sam
 def _compared(
     judges: Sequence[Judge],
     asked: Sequence[Comparison],
-    answers: SampledAnswers,
-    against: SampledAnswers,
+    one: _Asked,
+    other: _Asked,
     progress: Progress,
 ) -> ComparedAnswers:
+    answers, against = one.sampled, other.sampled
     found = []
     for judge in judges:
         with progress.bar(f"judging, {judge.name}", len(asked)) as update:
@@ -286,7 +325,11 @@ def _compared(
         tokens=(against.tokens, answers.tokens),
         ended=(against.ended, answers.ended),
     )
-    return ComparedAnswers(answers, tuple(found), both, table)
+    assert one.read is not None  # of models that are compared
+    assert other.read is not None
+    if (line := perplexity_change(other.read, one.read)) is not None:
+        table = (*table, line)
+    return ComparedAnswers(answers, tuple(found), both, table, plain_text(other.read, one.read))
 
 
 def _plain(answers: SampledAnswers) -> dict[str, Any]:

@@ -6,13 +6,15 @@ resumed run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from tiebreak.engine.logprobs import Measures
+from tiebreak.engine.batch import ScoredGroup
+from tiebreak.engine.logprobs import PLAIN, Measures
 from tiebreak.engine.score import SCORING_TOKENS, Scorer
 from tiebreak.engine.self_check import SelfCheck, check_causal, look_back_windows, self_check
 from tiebreak.engine.token_budget import token_budget
@@ -83,12 +85,14 @@ def make_plan(folder: RunFolder, resolved: ResolvedRecipe, model: RunModel, grou
     return Plan(length, check, scorer)
 
 
-def scoring_only(model: PreTrainedModel, groups: Groups, precision: Precision, measures: Measures) -> Scorer:
+def scoring_only(
+    model: PreTrainedModel, groups: Sequence[ScoredGroup], precision: Precision, measures: Measures = PLAIN
+) -> Scorer:
     """How a model is scored that is not trained: checked on its own data, with the fixed budget of scoring.
 
     Args:
         model: on its device.
-        groups: what is scored.
+        groups: what is scored, at least one.
         precision: the arithmetic.
         measures: what is summed over a completion's tokens.
     """
@@ -109,10 +113,10 @@ def _self_check(folder: RunFolder, recipe: Recipe, model: RunModel, groups: Grou
 
 
 def _checked(
-    model: PreTrainedModel, groups: Groups, precision: Precision, plain: torch.dtype | None = None
+    model: PreTrainedModel, groups: Sequence[ScoredGroup], precision: Precision, plain: torch.dtype | None = None
 ) -> SelfCheck:
     windows = look_back_windows(model.config.get_text_config())
-    longest = groups.longest()
+    longest = groups.longest() if isinstance(groups, Groups) else max(groups, key=lambda group: group.longest)
     return self_check(model, groups, autocast=precision.autocast, plain=plain, windows=windows, longest=longest)
 
 
