@@ -1,42 +1,24 @@
-"""How the curves of a run look: as SVG that takes its colours and its font from the page it stands in, and as a PNG.
+"""How the curves of a run look: as SVG for a page with what its script says at the pointer, and as a PNG.
 
-For SVG, matplotlib draws with marked colours; afterwards these become CSS variables with a fallback, so that one
-drawing reads well on light and on dark. Nothing of matplotlib's global state stays changed. What is drawn stands in
-`curves`.
+What is drawn stands in `curves`, how a figure becomes part of a page in `inline_svg`.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tiebreak.metrics import Plot
+from tiebreak.metrics import HELD_OUT, Plot, metric_named
+from tiebreak.report.axes import End, fit, write_ends
 from tiebreak.report.curves import Line, Series, logged_lines, plots
+from tiebreak.report.hover import Hover, HoverLine
+from tiebreak.report.inline_svg import ACCENT, GRID, PAGE, QUIET, TEXT, inline_svg
 
-_WIDTH, _HEIGHT = 420, 230  # points; on a page the drawing scales
-_MARKED = {  # the colours that matplotlib writes, and what the page makes of them
-    "#010203": "var(--curve-text, #808080)",
-    "#010204": "var(--curve-grid, #80808055)",
-    "#010205": "var(--curve-quiet, #808080)",
-    "#010206": "var(--curve-accent, #12857c)",
-    "#010207": "var(--curve-page, transparent)",
-}
-_TEXT, _GRID, _QUIET, _ACCENT, _PAGE = _MARKED
-_LOOKS = {"accent": _ACCENT, "quiet": _QUIET}
-_SETTINGS: dict[str, Any] = {"svg.fonttype": "none", "font.size": 12, "path.simplify": True, "axes.unicode_minus": True}
+_LOOKS = {"accent": ACCENT, "quiet": QUIET}
 _MOST_DOTS = 40
-# Descriptions of the file, a style that would reach the whole page, names of groups that repeat from figure to figure
-# (ids of clips and markers are hashes and stay), marks of length zero, and turns by no angle.
-_UNUSED = re.compile(
-    r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|<g/>"
-    r'| id="[A-Za-z0-9.]+_\d+"| transform="rotate\(-?0 [^"]*"',
-    re.DOTALL,
-)
 
 # The picture of a card, which is read on a light and on a dark page.
 _COLOURS = {"accent": "#12857c", "quiet": "#8a8a8a"}
@@ -45,19 +27,28 @@ _INK, _LIGHT_GRID = "#333333", "#dddddd"
 
 @dataclass(frozen=True)
 class DrawnPlot:
-    """A drawn plot: an inline SVG element, its title and its caption, both plain text."""
+    """A drawn plot.
+
+    Attributes:
+        name: no other one of a page has it.
+        title, caption: plain text.
+        svg: an inline SVG element; empty where no value is finite.
+        hover: the values for the page's script; None where nothing is drawn over steps.
+    """
 
     name: str
     title: str
     caption: str
     svg: str
+    hover: Hover | None = None
 
 
-def draw_plots(rows: Sequence[Mapping[str, Any]]) -> list[DrawnPlot]:
+def draw_plots(rows: Sequence[Mapping[str, Any]], *, best: int | None = None) -> list[DrawnPlot]:
     """Draw what a run logged.
 
     Args:
         rows: the rows of metrics.jsonl.
+        best: the step whose weights were kept, which is marked where there are held-out values; None marks nothing.
     Returns:
         Each plot of which at least one value was logged. The same rows give the same SVG.
     """
@@ -65,9 +56,7 @@ def draw_plots(rows: Sequence[Mapping[str, Any]]) -> list[DrawnPlot]:
     for plot in plots():
         found = logged_lines(plot, rows)
         if any(series.last for series in found.values()):
-            svg, outside = _draw(plot, found)
-            notes = [plot.caption, *(_lost(line, series) for line, series in found.items()), outside]
-            drawn.append(DrawnPlot(plot.name, plot.title, " ".join(filter(None, notes)), svg))
+            drawn.append(_drawn(plot, found, best))
         elif found:
             notes = [_lost(line, series) for line, series in found.items()]
             drawn.append(DrawnPlot(plot.name, plot.title, " ".join(notes), ""))
@@ -107,49 +96,59 @@ def _lost(line: Line, series: Series) -> str:
     return f"{count} of {of}{line.metric} not finite, first at step {series.first_lost:,.0f}."
 
 
-def _draw(plot: Plot, found: Mapping[Line, Series]) -> tuple[str, str]:
-    """Draw one plot.
+def _drawn(plot: Plot, found: Mapping[Line, Series], best: int | None) -> DrawnPlot:
+    """Draw one plot, of whose lines at least one has a finite value."""
+    seen: dict[str, Any] = {}
 
-    Args:
-        plot: what is drawn.
-        found: the lines that have points.
-    Returns:
-        An `<svg>` element, and a sentence on values that lie outside the axis (empty where all are inside).
-    """
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    # The salt makes ids differ between the figures of a page and stay the same between two drawings of one.
-    settings: Any = {**_SETTINGS, "svg.hashsalt": f"tiebreak-{plot.name}"}
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=(_WIDTH / 72, _HEIGHT / 72))
-        FigureCanvasSVG(figure)
-        axes = figure.add_axes((0.13, 0.115, 0.69, 0.83))
-        _style(axes)
+    def draw(axes: Any) -> None:
         for line, series in found.items():
             _add(axes, line, series)
-        outside = _limit(axes, plot, list(found.values()))
+        seen["outside"] = fit(axes, plot, list(found.values()))
         if plot.level is not None:
-            axes.axhline(plot.level[0], color=_GRID, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+            axes.axhline(plot.level[0], color=GRID, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+        seen["best"] = best is not None and _mark_best(axes, best, found)
         _label(axes, plot, found)
-        written = io.StringIO()
-        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
-    return _inline(written.getvalue(), plot.title), outside
+        seen["steps"], seen["values"] = axes.get_xlim(), axes.get_ylim()
+
+    svg = inline_svg(plot.name, plot.title, draw)
+    kept = f"The upright line is step {best:,}, whose weights were kept." if seen["best"] else ""
+    notes = [plot.caption, kept, *(_lost(line, series) for line, series in found.items()), seen["outside"]]
+    lines = tuple(HoverLine(_spoken(plot, line), _LOOKS[line.look], series) for line, series in found.items())
+    hover = Hover(_ends(seen["steps"]), _ends(seen["values"]), plot.percent, lines)
+    return DrawnPlot(plot.name, plot.title, " ".join(filter(None, notes)), svg, hover)
 
 
-def _style(axes: Any) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def _ends(found: tuple[Any, Any]) -> tuple[float, float]:
+    return float(found[0]), float(found[1])
 
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_GRID)
-    axes.tick_params(colors=_TEXT, length=0, pad=5)
-    axes.grid(axis="y", color=_GRID, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: _short(step)))
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+
+def _spoken(plot: Plot, line: Line) -> str:
+    """What a line is called beside its value, where no line of the same name stands for it."""
+    if not line.dots:
+        return line.label or plot.title.lower()
+    return f"{metric_named(line.metric).line}, held-out"
+
+
+def _mark_best(axes: Any, best: int, found: Mapping[Line, Series]) -> bool:
+    """Mark the step whose weights were kept; returns whether it was marked."""
+    first, last = axes.get_xlim()
+    if not first <= best <= last or not any(line.metric.startswith(HELD_OUT) for line in found):
+        return False
+    axes.axvline(best, color=TEXT, linewidth=1, linestyle=(0, (2, 2)), zorder=1.5)
+    left = best > (first + last) / 2
+    axes.annotate(
+        "best",
+        (best, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4 if left else 4, 1),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        va="bottom",
+        color=TEXT,
+        fontsize=10,
+        annotation_clip=False,
+    )
+    return True
 
 
 def _add(axes: Any, line: Line, series: Series) -> None:
@@ -162,14 +161,14 @@ def _add(axes: Any, line: Line, series: Series) -> None:
     if not line.dots:
         axes.plot(series.steps, series.values, color=colour, linewidth=1.8, solid_joinstyle="round", zorder=order)
     few = sum(map(math.isfinite, series.values)) <= _MOST_DOTS
-    held_out = line.dots or line.metric.startswith("eval_")
+    held_out = line.dots or line.metric.startswith(HELD_OUT)
     shown = list(range(len(series.steps))) if held_out and few else _alone(series.values)
     if line.dots and not few:  # held-out values of a long run, as a dotted line
         axes.plot(series.steps, series.values, color=colour, linewidth=1.4, linestyle=(0, (1, 2)), zorder=order)
     if shown:
         steps, values = [series.steps[i] for i in shown], [series.values[i] for i in shown]
         axes.plot(
-            steps, values, "o", color=colour, markersize=5.5, markeredgewidth=1, markeredgecolor=_PAGE, zorder=order + 1
+            steps, values, "o", color=colour, markersize=5.5, markeredgewidth=1, markeredgecolor=PAGE, zorder=order + 1
         )
 
 
@@ -179,112 +178,15 @@ def _alone(values: Sequence[float]) -> list[int]:
     return [i for i in range(len(values)) if finite[i + 1] and not finite[i] and not finite[i + 2]]
 
 
-def _limit(axes: Any, plot: Plot, all_series: Sequence[Series]) -> str:
-    """Fit the axis to the bulk of the values, so that one spike does not flatten everything else."""
-    from matplotlib.ticker import FuncFormatter
-
-    low = [v for series in all_series for v in series.low if math.isfinite(v)]
-    high = [v for series in all_series for v in series.high if math.isfinite(v)]
-    bottom, top = _bulk(low, high)
-    if plot.level is not None:
-        bottom, top = min(bottom, plot.level[0]), max(top, plot.level[0])
-    if plot.from_zero:
-        bottom, top = min(bottom, 0.0), max(top, 0.0)
-    room = 0.06 * (top - bottom) or 0.1 * abs(top) or 1.0
-    axes.set_ylim(bottom if plot.from_zero else bottom - room, top + room)
-    steps = [step for series in all_series for step in series.steps]
-    if min(steps) == max(steps):
-        axes.set_xlim(steps[0] - 1, steps[0] + 1)
-        axes.set_xticks([steps[0]])
-    else:
-        start = 0 if 0 < min(steps) < 0.2 * max(steps) else min(steps)
-        axes.set_xlim(start, max(steps) + 0.01 * (max(steps) - start))
-    form = (lambda value, _: f"{100 * value:.4g}%") if plot.percent else (lambda value, _: _short(value))
-    axes.yaxis.set_major_formatter(FuncFormatter(form))
-    if max(high) > top + room or min(low) < bottom - room:
-        return f"Some values lie outside the figure; all lie between {_short(min(low))} and {_short(max(high))}."
-    return ""
-
-
-def _bulk(low: Sequence[float], high: Sequence[float]) -> tuple[float, float]:
-    """All values, unless a few of them stretch the range more than twentyfold."""
-    lows, highs = sorted(low), sorted(high)
-    cut = len(lows) // 50
-    inner = (lows[cut], highs[-1 - cut])
-    whole = (lows[0], highs[-1])
-    if cut and inner[1] > inner[0] and whole[1] - whole[0] > 20 * (inner[1] - inner[0]):
-        return inner
-    return whole
-
-
 def _label(axes: Any, plot: Plot, found: Mapping[Line, Series]) -> None:
-    """Write names at the ends of the lines, apart from each other, instead of a legend."""
-    bottom, top = axes.get_ylim()
     ends = [
-        (min(max(series.last[1], bottom), top), line.label, _ACCENT if line.look == "accent" else _TEXT)
+        End(series.last[1], line.label, ACCENT if line.look == "accent" else TEXT)
         for line, series in found.items()
         if line.label and series.last
     ]
-    if plot.level is not None and found:
-        ends.append((plot.level[0], plot.level[1], _TEXT))
-    least = 0.09 * (top - bottom)
-    heights: list[float] = []
-    for end, _, _ in sorted(ends):
-        heights.append(max(end, heights[-1] + least) if heights else end)
-    over = max(0.0, heights[-1] - top) if heights else 0.0
-    for height, (_, label, colour) in zip(heights, sorted(ends), strict=True):
-        axes.annotate(
-            label,
-            (1.0, height - over),
-            xycoords=("axes fraction", "data"),
-            xytext=(9, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            annotation_clip=False,
-        )
-    axes.annotate(
-        "steps",
-        (1.0, 0.0),
-        xycoords="axes fraction",
-        xytext=(20, -13.4),
-        textcoords="offset points",
-        va="baseline",
-        color=_TEXT,
-        annotation_clip=False,
-    )
-
-
-def _short(value: float) -> str:
-    """A tick: 2k, 1.5M, 0.25, 1e-6."""
-    size = abs(value)
-    for unit, name in ((1e6, "M"), (1e3, "k")):
-        if unit <= size < 1e3 * unit:
-            return f"{value / unit:.4g}{name}".replace("-", "−")
-    if size and (size < 1e-3 or size >= 1e9):
-        return re.sub(r"e([+-])0*", lambda sign: "e" + sign[1].strip("+"), f"{value:.3g}").replace("-", "−")
-    return f"{value:.4g}".replace("-", "−")
-
-
-def _inline(document: str, title: str) -> str:
-    """The `<svg>` element alone, without what only a file of its own needs, coloured by the page."""
-    svg = document[document.index("<svg") :]
-    svg = _UNUSED.sub("", svg)
-    svg = re.sub(
-        r"<svg[^>]*>",
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}" stroke-linejoin="round">',
-        svg,
-        count=1,
-    )
-    for marked, colour in _MARKED.items():
-        svg = svg.replace(marked, colour)
-    svg = re.sub(r"font: ([\d.]+px) [^;\"]*|font-size: ([\d.]+px); font-family: [^;\"]*", _font, svg)
-    return re.sub(r"\s*\n\s*", "\n", svg).strip()
-
-
-def _font(found: re.Match[str]) -> str:
-    return f"font: {found[1] or found[2]} var(--curve-font, sans-serif)"
+    if plot.level is not None:
+        ends.append(End(*plot.level))
+    write_ends(axes, ends)
 
 
 def _picture(axes: Any, plot: Plot, lines: Mapping[Line, Series]) -> None:

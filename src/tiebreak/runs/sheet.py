@@ -65,10 +65,7 @@ def sheet_of(comparison: Comparison, runs: Sequence[RunFolder]) -> Sheet:
         loss, the final metrics as `before/…` and `after/…` with the ends of their 95% intervals, the step
         whose weights were kept, and the seconds of each part and of the whole run.
     """
-    names = [run.name for run in comparison.runs]
-    if len(set(names)) < len(names):
-        names = [run.path for run in comparison.runs]
-    columns: dict[str, Sequence[Cell]] = {"run": names, "status": [run.status for run in comparison.runs]}
+    columns: dict[str, Sequence[Cell]] = {"run": comparison.names, "status": [run.status for run in comparison.runs]}
     for setting in comparison.settings:
         columns[setting.key] = [_setting(value) for value in setting.values]
     manifests = [run.load_manifest() for run in runs]
@@ -147,18 +144,29 @@ def check_sheet(path: Path, *, force: bool = False, where: str = "--out") -> Non
         raise InputError(
             f"'{path}' is no table.", where=where, fix=f"write {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         )
-    if path.is_dir():
-        raise InputError(f"'{path}' is a folder.", where=where, fix="name a file in it")
-    if not path.parent.is_dir():
-        raise InputError(f"There is no folder '{path.parent}'.", where=where, fix="make it first, or name another")
-    if path.exists() and not force:
-        raise InputError(f"The file '{path}' exists.", where=where, fix="choose another name, or add --force")
+    check_new_file(path, force=force, where=where)
     if path.suffix.lower() == ".xlsx" and find_spec("openpyxl") is None:
         raise InputError(
             "Excel's format needs openpyxl, which is not installed.",
             where=str(path),
             fix='pip install "tiebreak[sheet]", or write a .csv file',
         )
+
+
+def check_new_file(path: Path, *, force: bool = False, where: str = "--out") -> None:
+    """Refuse a file that cannot be written, or that nobody asked to replace.
+
+    Args:
+        path, force, where: as for `check_sheet`.
+    Raises:
+        InputError: it is a folder, it exists, or its folder does not.
+    """
+    if path.is_dir():
+        raise InputError(f"'{path}' is a folder.", where=where, fix="name a file in it")
+    if not path.parent.is_dir():
+        raise InputError(f"There is no folder '{path.parent}'.", where=where, fix="make it first, or name another")
+    if path.exists() and not force:
+        raise InputError(f"The file '{path}' exists.", where=where, fix="choose another name, or add --force")
 
 
 def write_sheet(sheet: Sheet, path: Path, *, force: bool = False) -> None:
