@@ -287,7 +287,9 @@ def test_the_verdict_stands_first_and_the_paragraph_after_it(tmp_path: Path) -> 
     text = write_report(run).read_text(encoding="utf-8")
     places = [text.index(part) for part in ('<section class="findings">', 'class="verdict better"', "<h2>", "What ran")]
     assert places == sorted(places)
-    assert text.index("<h2>") < text.index("What ran") < text.index("It saw") < text.index("Before and after")
+    assert (
+        text.index("<h2>") < text.index("What ran") < text.index("trained on pairs of") < text.index("Before and after")
+    )
 
 
 def test_the_step_whose_weights_were_kept_is_marked(tmp_path: Path) -> None:

@@ -85,7 +85,9 @@ def check_out(path: Path, *, force: bool) -> None:
         check_sheet(path, force=force)
     else:
         raise InputError(
-            f"'{path}' is neither a page nor a table.", where="--out", fix=f"write {PAGE}, {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+            f"'{path}' is neither a page nor a table.",
+            where="--out",
+            fix=f"write {PAGE}, {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}",
         )
 
 

@@ -67,7 +67,7 @@ def _seen(manifest: Manifest) -> str:
     )
     apart = f"; {data.held_out:,} are held out" if data.held_out else "; nothing is held out"
     if data.seen is None:
-        return f"There are {there} to train on{apart}."
+        return f"There {'is' if data.train == 1 else 'are'} {there} to train on{apart}."
     seen = f"all {there}" if data.seen >= data.train else f"{data.seen:,} of {there}"
     return f"It saw {seen}{steps}{apart}."
 
@@ -80,9 +80,13 @@ def _computed(manifest: Manifest) -> str:
     if seconds is None:
         return f"It runs on {machine}." if machine else ""
     whole = sum(manifest.timings.values())
-    longer = f", the whole run {numbers.duration(whole)}," if whole > seconds else ""
-    arithmetic = f", in {one_line(manifest.precision.name)}" if manifest.precision is not None else ""
-    return f"Training took {numbers.duration(seconds)}{longer}{f' on {machine}' if machine else ''}{arithmetic}."
+    parts = (
+        f"Training took {numbers.duration(seconds)}",
+        f"the whole run {numbers.duration(whole)}" if whole > seconds else "",
+        f"on {machine}" if machine else "",
+        f"in {one_line(manifest.precision.name)}" if manifest.precision is not None else "",
+    )
+    return f"{', '.join(filter(None, parts))}."
 
 
 def _kept(manifest: Manifest) -> str:
