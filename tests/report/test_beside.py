@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import tiebreak
 from tests.report.made import make_run, manifest_of, metric_rows
 from tests.report.test_page import ATTRIBUTES, ELEMENTS, HOSTILE, Page
 from tiebreak.errors import InputError, RunError
@@ -150,3 +151,8 @@ def test_a_disk_that_does_not_take_it_is_an_error_that_names_the_file(
     with pytest.raises(RunError, match="No space left") as caught:
         compare_runs([run.path for run in two_runs(tmp_path)], out=tmp_path / "compare.html")
     assert caught.value.where == str(tmp_path / "compare.html")
+
+
+def test_an_opened_run_is_taken_for_its_folder(tmp_path: Path) -> None:
+    runs = [tiebreak.open_run(run.path) for run in two_runs(tmp_path)]
+    assert tiebreak.compare_runs(runs).names == ("one", "two")

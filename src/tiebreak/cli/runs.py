@@ -121,16 +121,14 @@ def compare(
 
 def _write_report(run: RunFolder, out: Path, *, force: bool) -> None:
     from tiebreak.errors import InputError
-    from tiebreak.report.page import write_report
-    from tiebreak.runs.sheet import SUFFIXES, check_new_file
+    from tiebreak.report.page import check_page, write_report
+    from tiebreak.runs.sheet import SUFFIXES
 
     if out.suffix.lower() in SUFFIXES:
         raise InputError(
             "A table is of a run's steps.", where="--out", fix="add --table, or name a file that ends in .html"
         )
-    if out.suffix.lower() != ".html":
-        raise InputError(f"'{out}' is no page.", where="--out", fix="name a file that ends in .html")
-    check_new_file(out, force=force)
+    check_page(out, force=force)
     write_report(run, out)
     typer.echo(f"Written to {out}.", err=True)
 

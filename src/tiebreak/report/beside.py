@@ -14,16 +14,15 @@ from tiebreak.errors import InputError
 from tiebreak.formatting.text import one_line
 from tiebreak.metrics import Metric, metric_named
 from tiebreak.report.inline_svg import RUNS
-from tiebreak.report.page import rendered_page, svg_markup, with_markup, write_page
+from tiebreak.report.page import PAGE, check_page, rendered_page, svg_markup, with_markup, write_page
 from tiebreak.report.shares import share_svg
 from tiebreak.report.together import draw_together
 from tiebreak.runs.compare import ComparedMetric, Comparison, compare
 from tiebreak.runs.folder import RunFolder, find_run
 from tiebreak.runs.metrics_file import read_metrics
-from tiebreak.runs.sheet import SUFFIXES, check_new_file, check_sheet, sheet_of, write_sheet
+from tiebreak.runs.sheet import SUFFIXES, check_sheet, sheet_of, write_sheet
 from tiebreak.tasks import TASKS
 
-PAGE = ".html"
 _LONGEST_NAME = 60
 
 
@@ -80,7 +79,7 @@ def check_out(path: Path, *, force: bool) -> None:
         InputError: it is neither, it exists, its folder does not, or a package is missing.
     """
     if path.suffix.lower() == PAGE:
-        check_new_file(path, force=force)
+        check_page(path, force=force)
     elif path.suffix.lower() in SUFFIXES:
         check_sheet(path, force=force)
     else:

@@ -103,19 +103,22 @@ def draw_histograms(pairs: Sequence[HeldOutPair]) -> list[DrawnPlot]:
     drawn: list[DrawnPlot | None] = []
     bins = bins_of(*(_finite(reward[i] for reward in before + after) for i in (0, 1)))
     if bins is not None:
-        drawn.append(_rewards("rewards-before", "Rewards before training", before, bins, what))
-        drawn.append(_rewards("rewards-after", "Rewards after training", after, bins, what))
+        most = max(
+            max(bins.counts(reward[i] for reward in side), default=0) for side in (before, after) for i in (0, 1)
+        )
+        drawn.append(_rewards("rewards-before", "Rewards before training", before, bins, what, most))
+        drawn.append(_rewards("rewards-after", "Rewards after training", after, bins, what, most))
     drawn.append(_gaps(pairs))
     return [plot for plot in drawn if plot is not None]
 
 
-def _rewards(name: str, title: str, rewards: Sequence[Rewards], bins: Bins, what: str) -> DrawnPlot | None:
+def _rewards(name: str, title: str, rewards: Sequence[Rewards], bins: Bins, what: str, most: int) -> DrawnPlot | None:
     chosen, rejected = (_finite(reward[i] for reward in rewards) for i in (0, 1))
     if not chosen and not rejected:
         return None
     right = sum(a > b for a, b in rewards)
     caption = f"{what}{_of(right, len(rewards))} the chosen answer has the higher reward."
-    svg = _svg(name, title, bins, (("chosen", chosen, ACCENT), ("rejected", rejected, QUIET)))
+    svg = _svg(name, title, bins, (("chosen", chosen, ACCENT), ("rejected", rejected, QUIET)), most)
     return DrawnPlot(name, title, caption + _outside(bins), svg)
 
 
@@ -134,8 +137,8 @@ def _gaps(pairs: Sequence[HeldOutPair]) -> DrawnPlot | None:
     return DrawnPlot("gaps", title, caption + _outside(bins), svg)
 
 
-def _svg(name: str, title: str, bins: Bins, kinds: Sequence[tuple[str, Sequence[float], str]]) -> str:
-    """Both kinds as outlines over one another, the first one filled."""
+def _svg(name: str, title: str, bins: Bins, kinds: Sequence[tuple[str, Sequence[float], str]], most: int = 0) -> str:
+    """Both kinds over one another; the axis reaches to the highest bin, or to that of another plot, `most`."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     def draw(axes: Any) -> None:
@@ -156,7 +159,7 @@ def _svg(name: str, title: str, bins: Bins, kinds: Sequence[tuple[str, Sequence[
             axes.axvline(0, color=TEXT, linewidth=1, linestyle=(0, (4, 3)), zorder=5)
         axes.spines["bottom"].set_color(GRID)
         axes.set_xlim(bins.edges[0], bins.edges[-1])
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * max(most, *(max(bins.counts(values)) for _, values, _ in kinds)))
         axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))

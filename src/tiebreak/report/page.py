@@ -34,11 +34,13 @@ from tiebreak.runs.held_out import HeldOutPair, read_held_out
 from tiebreak.runs.manifest import Manifest
 from tiebreak.runs.metrics_file import read_metrics
 from tiebreak.runs.samples import Sample
+from tiebreak.runs.sheet import check_new_file
 from tiebreak.runs.steps import steps_table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+PAGE = ".html"
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_SAMPLES = 50
 _MOST_TURNS = 12
@@ -95,6 +97,21 @@ def write_report(run: RunFolder, to: Path | None = None) -> Path:
     path = run.report_path if to is None else to
     write_page(path, render(recorded))
     return path
+
+
+def check_page(path: Path, *, force: bool = False, where: str = "--out") -> None:
+    """Refuse a page's file before any work is done.
+
+    Args:
+        path: of the page.
+        force: a file that exists may be replaced.
+        where: the flag that names it.
+    Raises:
+        InputError: it does not end in .html, it exists, or its folder does not.
+    """
+    if path.suffix.lower() != PAGE:
+        raise InputError(f"'{path}' is no page.", where=where, fix=f"name a file that ends in {PAGE}")
+    check_new_file(path, force=force, where=where)
 
 
 def write_page(path: Path, page: str) -> None:
