@@ -173,6 +173,7 @@ def test_the_report_says_how_the_run_went(tmp_path: Path) -> None:
         "fp32 (the model is small)",
         "learning_rate: 1.0e-06",
         f"tiebreak chat {run.path}",
+        f"tiebreak train {run.path}/recipe.yaml --out runs/again",
         "AutoModelForCausalLM.from_pretrained(name)",
     ):
         assert expected in words
@@ -348,3 +349,20 @@ def test_a_run_of_a_hundred_thousand_steps_has_a_small_report(tmp_path: Path) ->
                 evaluated = {f"eval_{name}": noisy[name] for name in noisy if "/" in name or name == "loss"}
                 file.write(json.dumps({**evaluated, "step": step}) + "\n")
     assert write_report(run).stat().st_size < 1_500_000
+
+
+def test_the_data_are_told_from_the_rows_of_the_source_to_what_is_left() -> None:
+    report = {"source": "x", "rows": 100, "made": 90, "bad": {"count": 3}}
+    data = {
+        "source": "x",
+        "report": report,
+        "train": 80,
+        "held_out": 5,
+        "held_out_dropped": {"too long": 2, "a tie": 1},
+    }
+    told = {fact.name: fact.value for fact in data_facts(manifest_of(data={**data, "labels": {"good": 50, "bad": 30}}))}
+    assert told["rows read"] == "100, 90 usable, 3 damaged"
+    assert told["dropped of those"] == "3"
+    assert told["labels"] == "50 good, 30 bad"
+    whole = manifest_of(data={"source": "x", "report": {"source": "x", "rows": 90, "made": 90}})
+    assert {fact.name: fact.value for fact in data_facts(whole)} == {"source": "x", "rows read": "90"}

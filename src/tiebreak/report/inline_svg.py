@@ -41,7 +41,9 @@ _UNUSED = re.compile(
 )
 
 
-def inline_svg(name: str, title: str, draw: Callable[[Any], None], *, box: tuple[float, ...] = BOX) -> str:
+def inline_svg(
+    name: str, title: str, draw: Callable[[Any], None], *, box: tuple[float, float, float, float] = BOX
+) -> str:
     """Draw one plot.
 
     Args:

@@ -55,7 +55,8 @@ def measure_before(
     open_judge(resolved.judge)  # what is wrong with it is said before the first step
     if (recorded := folder.before()) is not None:
         return recorded
-    metrics, scores, logps, rewards = None, reference.held_out, None, None
+    rewards: Rewards | None = None
+    metrics, scores, logps = None, reference.held_out, None
     if scores is not None and resolved.objective is not None and resolved.task.pairs:
         metrics = held_out_metrics(scores, scores, objective=resolved.objective)
         logps = scores.logp.tolist()
@@ -65,7 +66,9 @@ def measure_before(
         if trainer.evaluated is not None and resolved.task.pairs:
             logps, rewards = trainer.evaluated.logps, trainer.evaluated.rewards
     answers = _answers(resolved, model, data, "answers before", progress)
-    before = BeforeRecord(metrics=metrics, answers=tuple(answers), logps=logps, rewards=rewards)
+    before = BeforeRecord(
+        metrics=metrics, answers=tuple(answers), logps=logps, rewards=None if rewards is None else tuple(rewards)
+    )
     folder.save_before(before)
     return before
 

@@ -40,8 +40,9 @@ def open_file(browser: Any) -> Iterator[Open]:
         page = context.new_page()
         page.on("pageerror", lambda error: noticed.append(str(error)))
         page.on("console", lambda message: noticed.append(message.text))
-        page.on("dialog", lambda dialog: (noticed.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda asked: None if asked.url == path.as_uri() else noticed.append(asked.url))
+        page.on("dialog", lambda dialog: noticed.append(dialog.message))
+        page.on("dialog", lambda dialog: dialog.dismiss())
+        page.on("request", lambda asked: noticed.extend({asked.url} - {path.as_uri()}))
         page.goto(path.as_uri())
         return page
 
