@@ -75,7 +75,6 @@ ELSEWHERE = {
     "objectives/reference_free.py": "objectives/test_against_papers.py",
     "recipe/objective_section.py": "recipe/test_sections.py",
     "report/axes.py": "report/test_drawing.py",
-    "report/facts.py": "report/test_page.py",
     "report/inline_svg.py": "report/test_drawing.py",
     "report/usage.py": "report/test_card.py",
     "serve/api/answering.py": "serve/api/test_routes.py",

@@ -39,7 +39,7 @@ def data_facts(manifest: Manifest) -> list[Fact]:
         ("rows read", _read(data)),
         _trained_on(manifest, data),
         ("held out", counted(data.held_out)),
-        ("dropped of those", numbers.whole(gone) if (gone := sum(data.held_out_dropped.values())) else None),
+        ("dropped of those held out", numbers.whole(gone) if (gone := sum(data.held_out_dropped.values())) else None),
         ("labels", _joined(f"{count:,} {label}" for label, count in (data.labels or {}).items())),
         ("format", _because(data.schema_, data.why)),
         ("conversations as", _TEMPLATES.get(data.template, data.template) if data.template else None),
