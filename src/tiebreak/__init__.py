@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from tiebreak.process.allocator import tune_process
     from tiebreak.recipe import Recipe, judge_from_flag
     from tiebreak.recipe.builtin import recipe_named as load_recipe
+    from tiebreak.report.beside import compare_runs
     from tiebreak.report.frontier import FrontierPoint, frontier_svg, write_frontier
+    from tiebreak.runs.compare import Comparison
     from tiebreak.serve.run import serve_models as serve
     from tiebreak.serve.settings import Limits, ServeSettings
     from tiebreak.training.preference import PreferenceTrainer
@@ -48,6 +50,7 @@ _WHERE = {
     "AnswersEvaluation": "tiebreak.workflow.judging",
     "AnswersQuestion": "tiebreak.workflow.judging",
     "Callback": "tiebreak.workflow.callback",
+    "Comparison": "tiebreak.runs.compare",
     "Demonstration": "tiebreak.data.preference",
     "Evaluation": "tiebreak.workflow.evaluation",
     "Event": "tiebreak.workflow.callback",
@@ -67,6 +70,7 @@ _WHERE = {
     "UnpairedTrainer": "tiebreak.training.unpaired",
     "Vote": "tiebreak.votes",
     "VoteStore": "tiebreak.votes.store",
+    "compare_runs": "tiebreak.report.beside",
     "evaluate_answers": "tiebreak.workflow.judging",
     "evaluate_model": "tiebreak.workflow.evaluate",
     "export_run": "tiebreak.workflow.export",
@@ -100,6 +104,7 @@ __all__ = [
     "AnswersEvaluation",
     "AnswersQuestion",
     "Callback",
+    "Comparison",
     "Demonstration",
     "Evaluation",
     "Event",
@@ -124,6 +129,7 @@ __all__ = [
     "Vote",
     "VoteStore",
     "__version__",
+    "compare_runs",
     "evaluate_answers",
     "evaluate_model",
     "export_run",

@@ -92,7 +92,45 @@ def test_a_file_of_the_table_is_asked_for_with_the_table() -> None:
     made("one")
     refused = call("show", "one", "--out", "steps.csv").exception
     assert isinstance(refused, InputError)
-    assert refused.fix == "add --table"
+    assert refused.fix == "add --table, or name a file that ends in .html"
+
+
+def test_the_report_is_written_elsewhere() -> None:
+    made("one")
+    result = call("show", "one", "--out", "report.html")
+    assert result.exit_code == 0, result.stderr
+    assert "Written to report.html." in result.stderr
+    assert "The trained model answers better" in result.stdout
+    assert Path("report.html").read_text().startswith("<!doctype html>")
+    for words, said in (
+        (["--out", "report.html"], "--force"),
+        (["--out", "report.pdf"], "ends in .html"),
+        (["--out", "nowhere/report.html"], "no folder 'nowhere'"),
+        (["--table", "--out", "steps.html"], "leave --table out"),
+    ):
+        refused = call("show", "one", *words).exception
+        assert isinstance(refused, InputError)
+        assert said in str(refused)
+    assert call("show", "one", "--out", "report.html", "--force").exit_code == 0
+
+
+def test_compare_writes_a_page_and_has_intervals_of_what_differs() -> None:
+    made("one")
+    after = {"eval_loss": 0.3, "eval_rewards/accuracies": 0.85, "eval_rewards/margins": 1.382}
+    made("two", manifest=manifest_of(after=after), recipe={"train": {"seed": 1}})
+    result = call("compare", "one", "two", "--out", "compare.html")
+    assert result.exit_code == 0, result.stderr
+    assert "2 runs beside each other" in Path("compare.html").read_text()
+    assert "81.2% (77.1–84.8%)  85.0% (81.2–88.2%)" in result.stdout
+    assert "eval_rewards/margins" not in result.stdout
+    assert "These are the same in all runs: eval_rewards/margins, judge.pass_rate, " in result.stderr
+
+
+def test_many_runs_are_compared_with_a_word_on_the_page() -> None:
+    for number in range(9):
+        made(f"run-{number}", recipe={"train": {"seed": number}})
+    assert "9 runs are many for a terminal" in call("compare", *(f"run-{n}" for n in range(9))).stderr
+    assert "many for a terminal" not in call("compare", *(f"run-{n}" for n in range(8))).stderr
 
 
 def test_the_table_of_a_run_without_steps_says_so() -> None:

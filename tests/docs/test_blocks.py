@@ -27,6 +27,7 @@ from scripts.imports import modules
 from tests.conftest import REPOSITORY
 from tests.docs.blocks import DOCUMENTS, WRITTEN, Block, blocks_of, commands_of, inline_commands, write_files_of
 from tests.end_to_end.conftest import environment
+from tests.report.made import make_run, manifest_of, metric_rows
 from tiebreak.cli.main import app
 
 BLOCKS = [block for path in DOCUMENTS for block in blocks_of(path)]
@@ -108,6 +109,8 @@ def _documents(text: str) -> list[str]:
 @pytest.mark.parametrize("block", _named([b for b in BLOCKS if b.language in SHELL]))
 def test_commands_are_commands(block: Block, reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_files_of(block.path, reader)
+    for name in ("mine", "other"):  # what a reader trained before
+        make_run(reader / "runs" / name, manifest=manifest_of(), rows=metric_rows())
     commands = commands_of(block.text)
     assert commands, "a block without a command: is it ```text?"
     for words in commands:

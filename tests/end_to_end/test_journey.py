@@ -26,7 +26,7 @@ def test_train_evaluate_chat_and_look_at_the_run(tiebreak: Command, tmp_path: Pa
     steps = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert {"loss", "rewards/margins", "logps/chosen", "logits/rejected"} <= steps[0].keys()
     assert any("eval_rewards/accuracies" in row for row in steps)
-    assert "<script" not in (run / "report.html").read_text()
+    assert (run / "report.html").read_text().count("<script") == 1
 
     # model/ is a plain model of transformers.
     model: Any = AutoModelForCausalLM.from_pretrained(run / "model")

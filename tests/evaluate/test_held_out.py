@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tiebreak.engine.score import Scores
-from tiebreak.evaluate.held_out import held_out_metrics
+from tiebreak.evaluate.held_out import held_out_metrics, pair_rewards
 from tiebreak.metrics import metric_named
 from tiebreak.objectives import PairLogps, configured
 
@@ -64,6 +64,14 @@ def test_an_objective_without_a_reference_has_a_loss_and_rewards_in_any_case(ref
     assert found["eval_rewards/chosen"] == pytest.approx(2.0 * -2.5 / 4)
     assert found["eval_rewards/accuracies"] == 0.5
     assert math.isfinite(found["eval_loss"])
+
+
+def test_rewards_of_each_pair_are_those_whose_means_are_the_metrics() -> None:
+    assert pair_rewards(POLICY, REFERENCE, objective=SIGMOID) == [(1.0, 0.5), (-1.5, 1.0)]
+    assert pair_rewards(POLICY, POLICY, objective=SIGMOID) == [(0.0, 0.0), (0.0, 0.0)]
+    simpo = configured("simpo", {"beta": 2.0, "gamma": 0.0})  # beta times the mean log-prob of four tokens
+    for reference in (None, REFERENCE, POLICY):
+        assert pair_rewards(POLICY, reference, objective=simpo) == [(-0.5, -1.0), (-2.0, -1.5)]
 
 
 def test_equal_log_probs_are_no_win() -> None:

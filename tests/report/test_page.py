@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import random
+import re
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,9 +15,9 @@ from typing import Any
 import pytest
 
 from tests.report.made import SAMPLES, made_recipe, make_run, manifest_of, metric_rows, recorded, supervised_manifest
-from tiebreak.errors import InputError
-from tiebreak.report.facts import data_facts
-from tiebreak.report.page import moved_most, write_report
+from tiebreak.errors import InputError, RunError
+from tiebreak.report.page import write_report
+from tiebreak.report.script import script
 from tiebreak.runs.folder import RunFolder
 from tiebreak.runs.held_out import HeldOutPair, write_held_out
 from tiebreak.runs.manifest import Manifest
@@ -26,12 +31,23 @@ ELEMENTS = {
     *("html", "head", "meta", "title", "style", "body", "main", "header", "section", "article", "figure", "figcaption"),
     *("h1", "h2", "h3", "h4", "p", "b", "small", "span", "bdi", "div", "dl", "dt", "dd", "pre", "code"),
     *("table", "thead", "tbody", "tr", "th", "td", "details", "summary"),
-    *("svg", "g", "defs", "path", "use", "text", "clippath", "rect"),
+    *("svg", "g", "defs", "path", "use", "text", "clippath", "rect", "circle", "button", "script"),
 }
 ATTRIBUTES = {
     *("lang", "charset", "name", "content", "http-equiv", "class", "scope", "data-side", "dir"),
     *("xmlns", "xmlns:xlink", "viewbox", "role", "aria-label", "stroke-linejoin", "id", "d", "style", "x", "y"),
-    *("clip-path", "xlink:href", "width", "height", "transform"),
+    *("clip-path", "xlink:href", "width", "height", "transform", "cx", "cy", "r"),
+    *(
+        "data-hover",
+        "data-place",
+        "data-by",
+        "data-words",
+        "data-verdict",
+        "data-length",
+        "data-repetition",
+        "data-gain",
+    ),
+    *("type", "aria-pressed", "hidden", "tabindex"),
 }
 
 
@@ -62,7 +78,7 @@ def page_of(run: RunFolder) -> Page:
     return Page(write_report(run).read_text(encoding="utf-8"))
 
 
-def hostile_run(path: Path, words: str) -> RunFolder:
+def hostile_run(path: Path, words: str, steps: int = 100) -> RunFolder:
     """A run in which every text that can come from outside is `words`."""
     turn = {"role": words, "content": words}
     texts = dict.fromkeys(("chosen", "rejected", "before", "after"), words)
@@ -85,9 +101,15 @@ def hostile_run(path: Path, words: str) -> RunFolder:
         best={"step": 3, "metric": words, "value": 0.1},
         judge={**recorded()["judge"], "name": words},
     )
-    rows = [{**row, words: words} for row in metric_rows(100)]
+    rows = [{**row, words: words} for row in metric_rows(steps)]
     samples: list[Any] = [{"prompt": [turn, turn], **texts, "before_passed": True, "after_passed": False}]
-    return make_run(path, manifest=manifest, rows=rows, samples=samples, recipe={"model": "x", "data": "y"})
+    samples.append({**samples[0], "after": "another", "gain": 1.5})
+    run = make_run(path, manifest=manifest, rows=rows, samples=samples, recipe={"model": "x", "data": "y"})
+    pairs = [
+        HeldOutPair(pair=i, prompt=words, before=i - 2.0, after=2.0 - i, rewards_after=(0.5 * i, 1.0)) for i in range(5)
+    ]
+    write_held_out(run.held_out_path, pairs)
+    return run
 
 
 def test_no_element_or_attribute_comes_from_data(tmp_path: Path) -> None:
@@ -97,6 +119,7 @@ def test_no_element_or_attribute_comes_from_data(tmp_path: Path) -> None:
     assert {name for name, _ in hostile.attributes} <= ATTRIBUTES
     assert hostile.elements == tame.elements
     assert hostile.attributes == tame.attributes
+    assert hostile.elements["script"] == 1
     assert hostile.comments == []
 
 
@@ -117,9 +140,15 @@ def test_the_page_names_nothing_on_a_network(tmp_path: Path) -> None:
     page = page_of(run)
     links = [value for name, value in page.attributes if name in ("src", "href", "xlink:href")]
     assert all(str(link).startswith("#") for link in links)
-    assert "script" not in page.elements
-    assert "@import" not in run.report_path.read_text(encoding="utf-8")
-    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
+    assert page.elements["script"] == 1
+    text = run.report_path.read_text(encoding="utf-8")
+    assert "@import" not in text
+    assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|innerHTML|eval|Function)\b", script())
+    # The browser runs what has the hash that the policy names: the bytes between the tags, and no others.
+    (written,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(written.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    assert ("content", policy) in page.attributes
 
 
 def test_every_id_is_used_once(tmp_path: Path) -> None:
@@ -143,6 +172,7 @@ def test_the_report_says_how_the_run_went(tmp_path: Path) -> None:
         "fp32 (the model is small)",
         "learning_rate: 1.0e-06",
         f"tiebreak chat {run.path}",
+        f"tiebreak train {run.path}/recipe.yaml --out runs/again",
         "AutoModelForCausalLM.from_pretrained(name)",
     ):
         assert expected in words
@@ -220,29 +250,6 @@ def test_a_supervised_run_without_held_out_data_is_known_by_its_recipe(tmp_path:
     assert "Rejected" not in words
 
 
-def test_the_pairs_that_moved_most_are_shown_by_what_happened_to_them() -> None:
-    changes = [
-        (-1.0, 2.0, "to chosen"),
-        (1.0, -2.0, "to rejected"),
-        (3.0, 9.0, None),
-        (2.0, 2.0, None),
-        (5.0, 4.0, None),
-    ]
-    pairs = [
-        HeldOutPair(pair=i, prompt=f"<b>{i}</b>", before=before, after=after, flipped=flipped)
-        for i, (before, after, flipped) in enumerate(changes)
-    ]
-    found = {title: [pair.pair for pair in group] for title, group in moved_most(pairs)}
-    assert found == {
-        "Gained most": [2, 0],
-        "Lost most": [1, 4],
-        "The chosen answer became the likelier one": [0],
-        "The rejected answer became the likelier one": [1],
-    }
-    assert moved_most([]) == []
-    assert len(moved_most(pairs * 20)[0][1]) == 5
-
-
 def test_the_page_has_steps_pairs_and_what_answers_are_like(tmp_path: Path) -> None:
     answers = {"prompts": 4, "before": {"tokens": 20, "repetition": 0.5}, "after": {"tokens": 31, "repetition": 0.0}}
     manifest = manifest_of(
@@ -260,16 +267,69 @@ def test_the_page_has_steps_pairs_and_what_answers_are_like(tmp_path: Path) -> N
     assert "<script>x" not in page
 
 
-@pytest.mark.parametrize(
-    ("seen", "status", "told"),
-    [
-        (40, "finished", ("trained on", "40 of 1,609 pairs")),
-        (1609, "finished", ("trained on", "1,609 pairs")),
-        (None, "finished", ("trained on", "1,609 pairs")),  # recorded by an earlier version
-        (None, "running", ("to train on", "1,609 pairs")),
-        (0, "interrupted", ("trained on", "0 of 1,609 pairs")),
-    ],
-)
-def test_what_was_seen_is_told_apart_from_what_there_is(seen: int | None, status: str, told: tuple[str, str]) -> None:
-    manifest = manifest_of(status=status, measured=False, data={"source": "pairs.jsonl", "train": 1609, "seen": seen})
-    assert told in [(fact.name, fact.value) for fact in data_facts(manifest)]
+def test_the_verdict_stands_first_and_the_paragraph_after_it(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest_of(), rows=metric_rows(), samples=SAMPLES)
+    text = write_report(run).read_text(encoding="utf-8")
+    places = [text.index(part) for part in ('<section class="findings">', 'class="verdict better"', "<h2>", "What ran")]
+    assert places == sorted(places)
+    assert (
+        text.index("<h2>") < text.index("What ran") < text.index("trained on pairs of") < text.index("Before and after")
+    )
+
+
+def test_the_step_whose_weights_were_kept_is_marked(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest_of(), rows=metric_rows())
+    words = page_of(run).words
+    assert words.count("The upright line is step 280, whose weights were kept.") == 5  # where there are held-out values
+    other = make_run(tmp_path / "other", manifest=manifest_of(best=None), rows=metric_rows())
+    assert "upright line is step" not in page_of(other).words
+
+
+def test_answers_are_in_the_order_of_what_changed_most(tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path / "run", manifest=manifest_of(), samples=[*SAMPLES, {**SAMPLES[0], "before": "Three, two, one."}]
+    )
+    page = page_of(run)
+    # In the second sample all words are new, in the first five of seven, in the third none.
+    assert [value for name, value in page.attributes if name == "data-place"] == ["1", "0", "2"]
+    assert [value for name, value in page.attributes if name == "data-by"] == ["words", "verdict", "place"]
+
+
+def test_a_report_without_samples_before_has_one_order(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest_of(), samples=[{"after": "a"}, {"after": "b"}])
+    page = page_of(run)
+    assert "button" not in page.elements
+    assert [value for name, value in page.attributes if name == "data-place"] == ["0", "1"]
+
+
+def test_all_texts_together_stay_within_the_page(tmp_path: Path) -> None:
+    long = "<&\x00\ud800語" * 2000
+    sample = {
+        "prompt": [{"role": "user", "content": long}] * 12,
+        **dict.fromkeys(("chosen", "rejected", "before", "after"), long),
+    }
+    run = make_run(tmp_path / "run", manifest=manifest_of(), samples=[sample] * 50, rows=metric_rows())
+    assert write_report(run).stat().st_size < 1_500_000
+
+
+def test_a_report_is_written_elsewhere(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest_of())
+    assert write_report(run, tmp_path / "there.html") == tmp_path / "there.html"
+    assert not run.report_path.exists()
+    assert (tmp_path / "there.html").read_bytes() == write_report(run).read_bytes()
+    with pytest.raises(RunError, match="cannot be written"):
+        write_report(run, tmp_path / "run" / "recipe.yaml" / "there.html")
+
+
+def test_a_run_of_a_hundred_thousand_steps_has_a_small_report(tmp_path: Path) -> None:
+    row = metric_rows(10)[0]
+    run = make_run(tmp_path / "run", manifest=manifest_of(), samples=[SAMPLES[0]] * 50)
+    rng = random.Random(0)
+    with run.metrics_path.open("w", encoding="utf-8") as file:
+        for step in range(1, 100_001):
+            noisy = {name: value * rng.uniform(0.5, 1.5) for name, value in row.items()} | {"step": step}
+            file.write(json.dumps(noisy) + "\n")
+            if step % 1000 == 0:
+                evaluated = {f"eval_{name}": noisy[name] for name in noisy if "/" in name or name == "loss"}
+                file.write(json.dumps({**evaluated, "step": step}) + "\n")
+    assert write_report(run).stat().st_size < 1_500_000

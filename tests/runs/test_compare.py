@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from tests.report.made import make_run, manifest_of, metric_rows, recorded, supervised_manifest
 from tiebreak.errors import InputError
-from tiebreak.runs.compare import compare, summarize
+from tiebreak.runs.compare import ComparedMetric, compare, summarize
 
 
 def test_a_comparison_names_the_settings_that_differ(tmp_path: Path) -> None:
@@ -89,3 +90,37 @@ def test_a_damaged_run_is_listed_as_such(tmp_path: Path) -> None:
         run = make_run(tmp_path / str(number))
         run.manifest_path.write_text(text, encoding="utf-8")
         assert summarize(run).status == "damaged"
+
+
+def test_values_have_their_intervals_and_what_is_the_same_does_not_differ(tmp_path: Path) -> None:
+    after = {"eval_rewards/accuracies": 0.85, "eval_loss": math.nan, "eval_rewards/margins": 1.382}
+    runs = [
+        make_run(tmp_path / "a", manifest=manifest_of()),
+        make_run(tmp_path / "b", manifest=manifest_of(after=after, judge=None)),
+    ]
+    metrics = {metric.name: metric for metric in compare(runs).metrics}
+    accuracy = metrics["eval_rewards/accuracies"]
+    assert accuracy.written() == ("81.2% (77.1–84.8%)", "85.0% (81.2–88.2%)")
+    assert accuracy.differs
+    assert metrics["judge.win_rate"].written() == ("93.1% (90.2–95.2%)", "–")
+    assert metrics["judge.win_rate"].differs
+    assert metrics["eval_loss"].differs
+    assert not metrics["eval_rewards/margins"].differs
+
+
+def test_runs_that_both_diverged_do_not_differ() -> None:
+    nothing = (None, None)
+    assert not ComparedMetric("eval_loss", (math.nan, math.inf), None, nothing).differs
+    assert ComparedMetric("eval_loss", (math.nan, 0.5), None, nothing).differs
+    assert ComparedMetric("eval_loss", (math.nan, 0.5), None, nothing).written() == ("not finite", "0.5000")
+
+
+def test_settings_are_written_as_in_a_recipe(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path / "a", manifest=manifest_of(), recipe={"train": {"keep_best": None}, "model": "a"}),
+        make_run(tmp_path / "b", manifest=manifest_of(), recipe={"train": {"keep_best": "eval_loss"}, "model": "b"}),
+    ]
+    assert {setting.key: setting.written() for setting in compare(runs).settings} == {
+        "model.name": ("a", "b"),
+        "train.keep_best": ("null", "eval_loss"),
+    }

@@ -105,3 +105,12 @@ def test_of_many_rows_the_first_and_the_last_are_among_those_shown() -> None:
 def test_nothing_logged_is_an_empty_table() -> None:
     table = steps_table([])
     assert (table.headings, table.rows, table.written(12)) == ((), (), [])
+
+
+def test_the_mean_loss_of_a_long_log_is_found_in_one_pass() -> None:
+    rows: list[dict[str, Any]] = [{"step": step, "loss": 1.0} for step in range(1, 60_001)]
+    rows[9]["loss"] = None  # not finite: it counts for no step
+    rows.insert(20, {"step": 5, "loss": 9.0})  # of before a resume
+    table = steps_table(rows)  # each line is a row of its own: looking at all for each would take minutes
+    assert len(table.rows) == 60_000
+    assert {row.get("training loss") for row in table.rows} == {1.0, None}

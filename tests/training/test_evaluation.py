@@ -1,4 +1,4 @@
-"""Each held-out example has its own log-probs, whatever order they were scored in."""
+"""Each held-out example has its own log-probs and rewards, whatever order they were scored in."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from tiebreak.training.examples import Example
 
 def test_log_probs_stand_in_the_order_of_the_rows() -> None:
     seen = [Example(group_of([1], [[2], [3]], row), 1.0) for row in (7, 2, 5)]
-    found = Evaluated.of(seen, torch.tensor([-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]))
+    rewards = {"rewards/chosen": torch.tensor([0.5, 1.0, 2.0]), "rewards/rejected": torch.tensor([-0.5, 0.0, 4.0])}
+    logps = torch.tensor([-1.0, -2.0, -3.0, -4.0, -5.0, -6.0])
+    found = Evaluated.of(seen, logps, rewards)
     assert found.logps == ((-3.0, -4.0), (-5.0, -6.0), (-1.0, -2.0))
+    assert found.rewards == ((1.0, 0.0), (2.0, 4.0), (0.5, -0.5))
+    assert Evaluated.of(seen, logps, {}).rewards is None
 
 
 def test_an_evaluation_that_nobody_watches_goes_its_way() -> None:
@@ -34,3 +38,8 @@ def test_a_trainer_keeps_what_it_measured_of_each_pair_and_is_watched(tmp_path: 
     assert logps.shape == (9, 2)
     assert logps[:, 0].mean().item() == pytest.approx(metrics["eval_logps/chosen"], rel=1e-5)
     assert (logps[:, 0] > logps[:, 1]).float().mean().item() == pytest.approx(metrics["eval_logps/accuracies"])
+    assert trainer.evaluated.rewards is not None
+    rewards = torch.tensor(trainer.evaluated.rewards)
+    assert rewards.mean(dim=0).tolist() == pytest.approx(
+        [metrics["eval_rewards/chosen"], metrics["eval_rewards/rejected"]], rel=1e-5, abs=1e-7
+    )

@@ -73,6 +73,11 @@ def test_every_held_out_pair_says_what_became_of_it(objective: str, small: Small
         assert likelier == manifest.final("eval_logps/accuracies", side)  # type: ignore[arg-type]
     flips = manifest.pairs.to_chosen - manifest.pairs.to_rejected
     assert flips == sum(pair.after > 0 for pair in pairs) - sum(pair.before > 0 for pair in pairs)
+    for i, name in enumerate(("chosen", "rejected")):
+        for side, rewards in (("before", "rewards_before"), ("after", "rewards_after")):
+            mean = sum(getattr(pair, rewards)[i] for pair in pairs) / 16
+            assert mean == pytest.approx(manifest.final(f"eval_rewards/{name}", side), rel=1e-4, abs=1e-6)  # type: ignore[arg-type]
+    assert any(pair.rewards_before != (0.0, 0.0) for pair in pairs) == (objective == "simpo")
     if objective == "sigmoid":  # its accuracy is that of the gains
         assert manifest.final("eval_rewards/accuracies") == pytest.approx(moved.count("better") / 16)
     (sample,) = run.folder.samples()

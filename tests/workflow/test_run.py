@@ -62,3 +62,14 @@ def test_a_notebook_shows_a_run_that_only_began_and_says_what_is_wrong_with_one(
     assert "not begun" in shown
     begun.manifest_path.write_text("{", encoding="utf-8")
     assert "manifest" in Run(begun)._repr_html_()
+
+
+def test_a_report_is_written_where_it_is_wanted(begun: RunFolder, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    assert Run(begun).write_report(path) == path
+    assert "The run has not begun." in path.read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="exists"):
+        Run(begun).write_report(path)
+    assert Run(begun).write_report(str(path), force=True) == path
+    with pytest.raises(InputError, match="is no page"):
+        Run(begun).write_report(tmp_path / "report.pdf")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tiebreak.runs.samples import Sample
 
 EXAMPLE = "Example: tiebreak quickstart"
+_SHOWN = 5  # samples; the report has all
 
 
 def quickstart(
@@ -62,7 +63,7 @@ def _side_by_side(samples: Sequence[Sample]) -> Any:
     for title in ("held-out prompt", "before", "after"):
         table.add_column(title, ratio=1)
     marks = {True: ("✓ ", "green"), False: ("✗ ", "red"), None: ("", "")}
-    for sample in samples:
+    for sample in samples[:_SHOWN]:
         cells = [Text(sample.prompt[-1].content)]
         for answer, passed in ((sample.before, sample.before_passed), (sample.after, sample.after_passed)):
             mark, style = marks[passed]

@@ -25,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+_MOST_BESIDE = 8  # runs that a terminal shows well beside each other
 _WIDE = 160  # columns where stdout is no terminal: a file or a pipe has room
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
@@ -55,7 +56,11 @@ def show(
         bool, typer.Option("--table", help="Show only the table of its steps: losses, rewards, log-probs, logits.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Write that table too: steps.csv, steps.xlsx or steps.md.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Write the report there: report.html. With --table, that table: steps.csv, steps.xlsx or steps.md.",
+            show_default=False,
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
     as_json: AsJson = False,
@@ -64,13 +69,12 @@ def show(
 
     Example: tiebreak runs show base-preferences-1 --table --out steps.csv
     """
-    from tiebreak.errors import InputError
     from tiebreak.runs.compare import summarize
     from tiebreak.runs.folder import find_run
 
-    if out is not None and not table:
-        raise InputError("--out writes the table of a run's steps.", where="--out", fix="add --table")
     found = find_run(run)
+    if out is not None and not table:
+        _write_report(found, out, force=force)
     if table:
         _show_steps(found, out, force=force, as_json=as_json)
     elif as_json:
@@ -84,41 +88,61 @@ def show(
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Run folders, or names under runs/.")],
     out: Annotated[
-        Path | None, typer.Option(help="Write a table too, one row a run: results.csv, results.xlsx or results.md.")
+        Path | None,
+        typer.Option(
+            help="Write a page with curves, compare.html; or a table, one row a run: results.csv, .xlsx or .md.",
+            show_default=False,
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare runs: the settings that differ, and the metrics side by side.
 
-    Example: tiebreak runs compare base-preferences-1 base-preferences-2 --out results.xlsx
+    Example: tiebreak runs compare base-preferences-1 base-preferences-2 --out compare.html
     """
-    from tiebreak.runs.compare import compare as compared
-    from tiebreak.runs.folder import find_run
-    from tiebreak.runs.sheet import check_sheet, sheet_of, write_sheet
+    from tiebreak.report.beside import compare_runs
 
+    comparison = compare_runs(runs, out=out, force=force)
     if out is not None:
-        check_sheet(out, force=force)
-    found = [find_run(name) for name in runs]
-    comparison = compared(found)
-    if out is not None:
-        write_sheet(sheet_of(comparison, found), out, force=force)
         typer.echo(f"Written to {out}.", err=True)
     if as_json:
         _print_json(comparison.to_json())
         return
     _console().print(_comparison_table(comparison))
-    for note in comparison.notes:
+    same = [metric.name for metric in comparison.metrics if not metric.differs]
+    for note in (*comparison.notes, *([f"These are the same in all runs: {', '.join(same)}."] if same else [])):
         typer.echo(f"Note: {note}", err=True)
+    if len(comparison.runs) > _MOST_BESIDE:
+        typer.echo(
+            f"{len(comparison.runs)} runs are many for a terminal: `--out compare.html` has more room.", err=True
+        )
+
+
+def _write_report(run: RunFolder, out: Path, *, force: bool) -> None:
+    from tiebreak.errors import InputError
+    from tiebreak.report.page import check_page, write_report
+    from tiebreak.runs.sheet import SUFFIXES
+
+    if out.suffix.lower() in SUFFIXES:
+        raise InputError(
+            "A table is of a run's steps.", where="--out", fix="add --table, or name a file that ends in .html"
+        )
+    check_page(out, force=force)
+    write_report(run, out)
+    typer.echo(f"Written to {out}.", err=True)
 
 
 def _show_steps(run: RunFolder, out: Path | None, *, force: bool, as_json: bool) -> None:
+    from tiebreak.errors import InputError
     from tiebreak.report.steps import rich_blocks
     from tiebreak.runs.metrics_file import read_metrics
     from tiebreak.runs.sheet import check_sheet, write_sheet
     from tiebreak.runs.steps import steps_table
 
     if out is not None:
+        if out.suffix.lower() == ".html":
+            raise InputError("The report has more than that table.", where="--out", fix="leave --table out")
         check_sheet(out, force=force)
     steps = steps_table(read_metrics(run.metrics_path))
     if out is not None:
@@ -202,21 +226,21 @@ def _comparison_table(comparison: Comparison) -> Table:
     from rich.text import Text
 
     from tiebreak.formatting.text import one_line
-    from tiebreak.metrics import metric_named
 
     table = _table()
     table.add_column("", no_wrap=True)
-    for run in comparison.runs:
-        table.add_column(Text(one_line(run.name, 40)), justify="right", overflow="fold")
+    for name in comparison.names:
+        table.add_column(Text(one_line(name, 40)), justify="right", overflow="fold")
     table.add_row(Text("status", style="dim"), *(Text(one_line(run.status, 40)) for run in comparison.runs))
     for setting in comparison.settings:
-        values = (Text(one_line(_setting(value), 60)) for value in setting.values)
+        values = (Text(one_line(value, 60)) for value in setting.written())
         table.add_row(Text(setting.key, style="dim"), *values)
     table.add_row("")
     for metric in comparison.metrics:
+        if not metric.differs:
+            continue
         cells = [
-            Text(metric_named(metric.name).format(value), style="bold green" if i == metric.best else "")
-            for i, value in enumerate(metric.values)
+            Text(value, style="bold green" if i == metric.best else "") for i, value in enumerate(metric.written())
         ]
         table.add_row(Text(metric.name), *cells)
     return table
@@ -228,10 +252,6 @@ def _steps(run: Summary) -> str:
     if run.step is None or run.step == run.steps or run.steps is None:
         return whole(run.steps if run.step is None else run.step)
     return f"{whole(run.step)}/{whole(run.steps)}" if run.step < run.steps else DASH
-
-
-def _setting(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _table() -> Table:

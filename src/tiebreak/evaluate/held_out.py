@@ -35,6 +35,17 @@ def held_out_metrics(policy: Scores, reference: Scores | None, *, objective: Los
     }
 
 
+def pair_rewards(policy: Scores, reference: Scores | None, *, objective: Loss) -> list[tuple[float, float]]:
+    """Rewards of the chosen and of the rejected completion of each pair.
+
+    Args:
+        policy, reference, objective: as for `held_out_metrics`; an objective that needs a reference needs it here.
+    """
+    theirs = pair_logps(reference) if reference is not None and objective.needs_reference else None
+    values = pair_metrics(pair_logps(policy), theirs, beta=objective.beta, reward=objective.reward)
+    return list(zip(values["rewards/chosen"].tolist(), values["rewards/rejected"].tolist(), strict=True))
+
+
 def pair_logps(scores: Scores) -> PairLogps:
     """Scores of pairs, chosen first, as the losses take them."""
     logp, tokens = torch.from_numpy(scores.logp), torch.from_numpy(scores.tokens)

@@ -2,7 +2,7 @@
 
 from tiebreak.recipe.judge import JudgeSection, judge_from_flag
 from tiebreak.recipe.keys import described_keys
-from tiebreak.recipe.recipe import Recipe, load_recipe, parse_recipe, parse_value
+from tiebreak.recipe.recipe import Recipe, load_recipe, parse_recipe, parse_value, read_recipe
 from tiebreak.recipe.sections import (
     AdapterSection,
     DataSection,
@@ -26,4 +26,5 @@ __all__ = [
     "load_recipe",
     "parse_recipe",
     "parse_value",
+    "read_recipe",
 ]

@@ -121,13 +121,25 @@ def load_recipe(path: Path | str) -> Recipe:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The recipe cannot be read: {error}.", where=str(path)) from None
+    return read_recipe(text, where=str(path))
+
+
+def read_recipe(text: str, *, where: str) -> Recipe:
+    """A recipe from the text of its file.
+
+    Args:
+        text: YAML.
+        where: named in errors.
+    Raises:
+        InputError: it is not YAML, or not a valid recipe.
+    """
     try:
         document = read_document(text)
     except DuplicateKeyError as error:
-        raise InputError(f"{error}.", where=str(path), fix="keep one of them") from None
+        raise InputError(f"{error}.", where=where, fix="keep one of them") from None
     except yaml.YAMLError as error:
-        raise InputError(f"The recipe is not valid YAML: {error}", where=str(path)) from None
-    return parse_recipe(document, where=str(path))
+        raise InputError(f"The recipe is not valid YAML: {error}", where=where) from None
+    return parse_recipe(document, where=where)
 
 
 def parse_value(text: str) -> Any:

@@ -209,7 +209,7 @@ class TrainSection(Section):
 class EvaluateSection(Section):
     """What is measured and shown at the end, beside the held-out metrics."""
 
-    samples: int = Field(5, ge=0, description="Held-out prompts answered by the model before and after.")
+    samples: int = Field(20, ge=0, description="Held-out prompts answered by the model before and after.")
     max_new_tokens: int = Field(128, ge=1, description="Longest generated answer, in tokens.")
     temperature: float = Field(0.7, ge=0, description="Sampling temperature; 0 is greedy.")
     judge: Judged = Field(

@@ -115,8 +115,9 @@ def series_of(rows: Iterable[Mapping[str, Any]], metric: str, *, points: int = P
         The series in the order of the steps.
     """
     logged: dict[float, float] = {}
+    may_tie = metric.removeprefix(HELD_OUT) == ACCURACY.name
     for row in rows:
-        if metric.removeprefix(HELD_OUT) == ACCURACY.name and is_tied(row, metric.removesuffix(ACCURACY.name)):
+        if metric not in row or (may_tie and is_tied(row, metric.removesuffix(ACCURACY.name))):
             continue
         step, value = number_in(row, "step"), number_in(row, metric)
         if step is not None and value is not None and abs(step) < 1e15:

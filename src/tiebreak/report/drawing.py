@@ -1,6 +1,6 @@
-"""How the curves of a run look: as SVG that takes its colours and its font from the page it stands in, and as a PNG.
+"""How the curves of a run look: as SVG for a page with what its script says at the pointer, and as a PNG.
 
-What is drawn stands in `curves`, how any figure looks in `looks`.
+What is drawn stands in `curves`, how a figure becomes part of a page in `inline_svg`.
 """
 
 from __future__ import annotations
@@ -11,42 +11,41 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tiebreak.metrics import Plot
+from tiebreak.metrics import HELD_OUT, Plot, metric_named
+from tiebreak.report.axes import End, fit, write_ends
 from tiebreak.report.curves import Line, Series, logged_lines, plots
-from tiebreak.report.looks import (
-    ACCENT,
-    GRID,
-    INK,
-    LIGHT_GRID,
-    ON_WHITE,
-    PAGE,
-    QUIET,
-    TEXT,
-    drawn_svg,
-    plain_axes,
-    short,
-)
+from tiebreak.report.hover import Hover, HoverLine
+from tiebreak.report.inline_svg import inline_svg
+from tiebreak.report.looks import ACCENT, GRID, INK, LIGHT_GRID, ON_WHITE, PAGE, QUIET, TEXT, plain_axes
 
-_WIDTH, _HEIGHT = 420, 230  # points; on a page the drawing scales
 _LOOKS = {"accent": ACCENT, "quiet": QUIET}
 _MOST_DOTS = 40
 
 
 @dataclass(frozen=True)
 class DrawnPlot:
-    """A drawn plot: an inline SVG element, its title and its caption, both plain text."""
+    """A drawn plot.
+
+    Attributes:
+        name: no other one of a page has it.
+        title, caption: plain text.
+        svg: an inline SVG element; empty where no value is finite.
+        hover: the values for the page's script; None where nothing is drawn over steps.
+    """
 
     name: str
     title: str
     caption: str
     svg: str
+    hover: Hover | None = None
 
 
-def draw_plots(rows: Sequence[Mapping[str, Any]]) -> list[DrawnPlot]:
+def draw_plots(rows: Sequence[Mapping[str, Any]], *, best: int | None = None) -> list[DrawnPlot]:
     """Draw what a run logged.
 
     Args:
         rows: the rows of metrics.jsonl.
+        best: the step whose weights were kept, which is marked where there are held-out values; None marks nothing.
     Returns:
         Each plot of which at least one value was logged. The same rows give the same SVG.
     """
@@ -54,9 +53,7 @@ def draw_plots(rows: Sequence[Mapping[str, Any]]) -> list[DrawnPlot]:
     for plot in plots():
         found = logged_lines(plot, rows)
         if any(series.last for series in found.values()):
-            svg, outside = _draw(plot, found)
-            notes = [plot.caption, *(_lost(line, series) for line, series in found.items()), outside]
-            drawn.append(DrawnPlot(plot.name, plot.title, " ".join(filter(None, notes)), svg))
+            drawn.append(_drawn(plot, found, best))
         elif found:
             notes = [_lost(line, series) for line, series in found.items()]
             drawn.append(DrawnPlot(plot.name, plot.title, " ".join(notes), ""))
@@ -96,39 +93,59 @@ def _lost(line: Line, series: Series) -> str:
     return f"{count} of {of}{line.metric} not finite, first at step {series.first_lost:,.0f}."
 
 
-def _draw(plot: Plot, found: Mapping[Line, Series]) -> tuple[str, str]:
-    """Draw one plot.
+def _drawn(plot: Plot, found: Mapping[Line, Series], best: int | None) -> DrawnPlot:
+    """Draw one plot, of whose lines at least one has a finite value."""
+    seen: dict[str, Any] = {}
 
-    Args:
-        plot: what is drawn.
-        found: the lines that have points.
-    Returns:
-        An `<svg>` element, and a sentence on values that lie outside the axis (empty where all are inside).
-    """
-    outside = ""
-
-    def draw(figure: Any) -> None:
-        nonlocal outside
-        axes = figure.add_axes((0.13, 0.115, 0.69, 0.83))
-        _style(axes)
+    def draw(axes: Any) -> None:
         for line, series in found.items():
             _add(axes, line, series)
-        outside = _limit(axes, plot, list(found.values()))
+        seen["outside"] = fit(axes, plot, list(found.values()))
         if plot.level is not None:
             axes.axhline(plot.level[0], color=GRID, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+        seen["best"] = best is not None and _mark_best(axes, best, found)
         _label(axes, plot, found)
+        seen["steps"], seen["values"] = axes.get_xlim(), axes.get_ylim()
 
-    svg = drawn_svg(draw, plot.title, size=(_WIDTH, _HEIGHT), salt=plot.name)
-    return svg, outside
+    svg = inline_svg(plot.name, plot.title, draw)
+    kept = f"The upright line is step {best:,}, whose weights were kept." if seen["best"] else ""
+    notes = [plot.caption, kept, *(_lost(line, series) for line, series in found.items()), seen["outside"]]
+    lines = tuple(HoverLine(_spoken(plot, line), _LOOKS[line.look], series) for line, series in found.items())
+    hover = Hover(_ends(seen["steps"]), _ends(seen["values"]), plot.percent, lines)
+    return DrawnPlot(plot.name, plot.title, " ".join(filter(None, notes)), svg, hover)
 
 
-def _style(axes: Any) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def _ends(found: tuple[Any, Any]) -> tuple[float, float]:
+    return float(found[0]), float(found[1])
 
-    plain_axes(axes, text=TEXT, grid=GRID)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: short(step)))
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+
+def _spoken(plot: Plot, line: Line) -> str:
+    """What a line is called beside its value, where no line of the same name stands for it."""
+    if not line.dots:
+        return line.label or plot.title.lower()
+    return f"{metric_named(line.metric).line}, held-out"
+
+
+def _mark_best(axes: Any, best: int, found: Mapping[Line, Series]) -> bool:
+    """Mark the step whose weights were kept; returns whether it was marked."""
+    first, last = axes.get_xlim()
+    if not first <= best <= last or not any(line.metric.startswith(HELD_OUT) for line in found):
+        return False
+    axes.axvline(best, color=TEXT, linewidth=1, linestyle=(0, (2, 2)), zorder=1.5)
+    left = best > (first + last) / 2
+    axes.annotate(
+        "best",
+        (best, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4 if left else 4, 1),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        va="bottom",
+        color=TEXT,
+        fontsize=10,
+        annotation_clip=False,
+    )
+    return True
 
 
 def _add(axes: Any, line: Line, series: Series) -> None:
@@ -141,7 +158,7 @@ def _add(axes: Any, line: Line, series: Series) -> None:
     if not line.dots:
         axes.plot(series.steps, series.values, color=colour, linewidth=1.8, solid_joinstyle="round", zorder=order)
     few = sum(map(math.isfinite, series.values)) <= _MOST_DOTS
-    held_out = line.dots or line.metric.startswith("eval_")
+    held_out = line.dots or line.metric.startswith(HELD_OUT)
     shown = list(range(len(series.steps))) if held_out and few else _alone(series.values)
     if line.dots and not few:  # held-out values of a long run, as a dotted line
         axes.plot(series.steps, series.values, color=colour, linewidth=1.4, linestyle=(0, (1, 2)), zorder=order)
@@ -158,80 +175,15 @@ def _alone(values: Sequence[float]) -> list[int]:
     return [i for i in range(len(values)) if finite[i + 1] and not finite[i] and not finite[i + 2]]
 
 
-def _limit(axes: Any, plot: Plot, all_series: Sequence[Series]) -> str:
-    """Fit the axis to the bulk of the values, so that one spike does not flatten everything else."""
-    from matplotlib.ticker import FuncFormatter
-
-    low = [v for series in all_series for v in series.low if math.isfinite(v)]
-    high = [v for series in all_series for v in series.high if math.isfinite(v)]
-    bottom, top = _bulk(low, high)
-    if plot.level is not None:
-        bottom, top = min(bottom, plot.level[0]), max(top, plot.level[0])
-    if plot.from_zero:
-        bottom, top = min(bottom, 0.0), max(top, 0.0)
-    room = 0.06 * (top - bottom) or 0.1 * abs(top) or 1.0
-    axes.set_ylim(bottom if plot.from_zero else bottom - room, top + room)
-    steps = [step for series in all_series for step in series.steps]
-    if min(steps) == max(steps):
-        axes.set_xlim(steps[0] - 1, steps[0] + 1)
-        axes.set_xticks([steps[0]])
-    else:
-        start = 0 if 0 < min(steps) < 0.2 * max(steps) else min(steps)
-        axes.set_xlim(start, max(steps) + 0.01 * (max(steps) - start))
-    form = (lambda value, _: f"{100 * value:.4g}%") if plot.percent else (lambda value, _: short(value))
-    axes.yaxis.set_major_formatter(FuncFormatter(form))
-    if max(high) > top + room or min(low) < bottom - room:
-        return f"Some values lie outside the figure; all lie between {short(min(low))} and {short(max(high))}."
-    return ""
-
-
-def _bulk(low: Sequence[float], high: Sequence[float]) -> tuple[float, float]:
-    """All values, unless a few of them stretch the range more than twentyfold."""
-    lows, highs = sorted(low), sorted(high)
-    cut = len(lows) // 50
-    inner = (lows[cut], highs[-1 - cut])
-    whole = (lows[0], highs[-1])
-    if cut and inner[1] > inner[0] and whole[1] - whole[0] > 20 * (inner[1] - inner[0]):
-        return inner
-    return whole
-
-
 def _label(axes: Any, plot: Plot, found: Mapping[Line, Series]) -> None:
-    """Write names at the ends of the lines, apart from each other, instead of a legend."""
-    bottom, top = axes.get_ylim()
     ends = [
-        (min(max(series.last[1], bottom), top), line.label, ACCENT if line.look == "accent" else TEXT)
+        End(series.last[1], line.label, ACCENT if line.look == "accent" else TEXT)
         for line, series in found.items()
         if line.label and series.last
     ]
-    if plot.level is not None and found:
-        ends.append((plot.level[0], plot.level[1], TEXT))
-    least = 0.09 * (top - bottom)
-    heights: list[float] = []
-    for end, _, _ in sorted(ends):
-        heights.append(max(end, heights[-1] + least) if heights else end)
-    over = max(0.0, heights[-1] - top) if heights else 0.0
-    for height, (_, label, colour) in zip(heights, sorted(ends), strict=True):
-        axes.annotate(
-            label,
-            (1.0, height - over),
-            xycoords=("axes fraction", "data"),
-            xytext=(9, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            annotation_clip=False,
-        )
-    axes.annotate(
-        "steps",
-        (1.0, 0.0),
-        xycoords="axes fraction",
-        xytext=(20, -13.4),
-        textcoords="offset points",
-        va="baseline",
-        color=TEXT,
-        annotation_clip=False,
-    )
+    if plot.level is not None:
+        ends.append(End(*plot.level))
+    write_ends(axes, ends)
 
 
 def _picture(axes: Any, plot: Plot, lines: Mapping[Line, Series]) -> None:

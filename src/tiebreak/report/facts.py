@@ -36,12 +36,26 @@ def data_facts(manifest: Manifest) -> list[Fact]:
     return _given(
         ("source", data.source),
         ("commit", data.commit),
+        ("rows read", _read(data)),
         _trained_on(manifest, data),
         ("held out", counted(data.held_out)),
+        ("dropped of those held out", numbers.whole(gone) if (gone := sum(data.held_out_dropped.values())) else None),
+        ("labels", _joined(f"{count:,} {label}" for label, count in (data.labels or {}).items())),
         ("format", _because(data.schema_, data.why)),
         ("conversations as", _TEMPLATES.get(data.template, data.template) if data.template else None),
+        ("unlike others", _joined(f"{count:,} {note}" for note, count in data.notes.items() if count)),
         ("data fingerprint", data.fingerprint),
     )
+
+
+def _read(data: DataRecord) -> str | None:
+    """What the rows of the source became when it was read."""
+    report = data.report
+    if report is None:
+        return None
+    made = f"{report.made:,} usable" if report.made != report.rows else None
+    bad = f"{report.bad.count:,} damaged" if report.bad.count else None
+    return _joined(filter(None, (f"{report.rows:,}", made, bad)))
 
 
 def _trained_on(manifest: Manifest, data: DataRecord) -> tuple[str, str | None]:

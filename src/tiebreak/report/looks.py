@@ -24,6 +24,13 @@ _MARKED = {  # the colours that matplotlib writes, and what the page makes of th
 }
 TEXT, GRID, QUIET, ACCENT, PAGE = _MARKED
 """Colours of a figure that becomes SVG."""
+RUNS = 8
+"""How many runs have a colour of their own."""
+RUN_COLOURS = tuple(f"#0102{0x10 + number:02x}" for number in range(RUNS))
+"""Of the runs that are compared, in their order."""
+_ALL_MARKED = {**_MARKED, **{colour: f"var(--run-{n}, #808080)" for n, colour in enumerate(RUN_COLOURS, start=1)}}
+VARIABLES = {colour: shown[4:].partition(",")[0] for colour, shown in _ALL_MARKED.items()}
+"""The CSS variable of each marked colour."""
 _SETTINGS: dict[str, Any] = {"svg.fonttype": "none", "font.size": 12, "path.simplify": True, "axes.unicode_minus": True}
 # Descriptions of the file, a style that would reach the whole page, names of groups that repeat from figure to figure
 # (ids of clips and markers are hashes and stay), marks of length zero, and turns by no angle.
@@ -125,7 +132,7 @@ def _inline(document: str, title: str, size: tuple[int, int]) -> str:
         f'viewBox="0 0 {size[0]} {size[1]}" role="img" aria-label="{html.escape(title)}" stroke-linejoin="round">'
     )
     svg = re.sub(r"<svg[^>]*>", lambda _: head, svg, count=1)  # as it stands: a title may have backslashes
-    for marked, colour in _MARKED.items():
+    for marked, colour in _ALL_MARKED.items():
         svg = svg.replace(marked, colour)
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*|font-size: ([\d.]+px); font-family: [^;\"]*", _font, svg)
     return re.sub(r"\s*\n\s*", "\n", svg).strip()

@@ -1,8 +1,8 @@
-"""report.html: everything about a run in one file that needs no network and runs no script.
+"""report.html: everything about a run in one file that needs no network and runs no script but its own.
 
 Gathers what the page shows; the form stands in `templates/`. Every text passes through `visible` and HTML escaping by
 the template engine's own settings, so that no line of the template can forget it. The only markup that is not
-escaped is the SVG that Tiebreak draws, which holds numbers and fixed words.
+escaped is the SVG that Tiebreak draws, which holds numbers and fixed words, and the page's style and script.
 """
 
 from __future__ import annotations
@@ -12,30 +12,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tiebreak.errors import InputError
+from tiebreak.errors import InputError, RunError
 from tiebreak.files import write_text
 from tiebreak.formatting import numbers
 from tiebreak.formatting.text import one_line, shortened, visible
+from tiebreak.recipe import Recipe, read_recipe
+from tiebreak.report.answers import answers_shown, within_page
 from tiebreak.report.drawing import DrawnPlot, draw_plots
 from tiebreak.report.facts import data_facts, dropped, model_facts, run_facts
+from tiebreak.report.histogram import draw_histograms
+from tiebreak.report.pairs import moved_most
+from tiebreak.report.script import policy, script
+from tiebreak.report.shares import shares_of
 from tiebreak.report.steps import SHOWN
+from tiebreak.report.summary import what_ran
 from tiebreak.report.table import result_rows
-from tiebreak.report.usage import commands, python_snippet
+from tiebreak.report.usage import again, commands, python_snippet
 from tiebreak.report.verdict import verdict
 from tiebreak.runs.folder import RunFolder
 from tiebreak.runs.held_out import HeldOutPair, read_held_out
 from tiebreak.runs.manifest import Manifest
 from tiebreak.runs.metrics_file import read_metrics
 from tiebreak.runs.samples import Sample
+from tiebreak.runs.sheet import check_new_file
 from tiebreak.runs.steps import steps_table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+PAGE = ".html"
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_SAMPLES = 50
 _MOST_TURNS = 12
-_MOST_MOVED = 5
 _MOST_STEPS = 4 * SHOWN
 _MOST_REASONS = 40
 _ANSWER_LIMIT = 6000
@@ -65,15 +73,17 @@ class Recorded:
     held_out: Sequence[HeldOutPair] = ()
 
 
-def write_report(run: RunFolder) -> Path:
+def write_report(run: RunFolder, to: Path | None = None) -> Path:
     """Write a run's report.
 
     Args:
         run: a run, finished or not; any part but the folder may be missing.
+        to: the HTML file; None is the run's own.
     Returns:
         Where it was written.
     Raises:
         InputError: the manifest is damaged.
+        RunError: the disk does not take it.
     """
     recorded = Recorded(
         manifest=run.load_manifest(),
@@ -84,55 +94,96 @@ def write_report(run: RunFolder) -> Path:
         has_model=(run.model / "config.json").is_file(),
         held_out=read_held_out(run.held_out_path),
     )
-    write_text(run.report_path, render(recorded))
-    return run.report_path
+    path = run.report_path if to is None else to
+    write_page(path, render(recorded))
+    return path
+
+
+def check_page(path: Path, *, force: bool = False, where: str = "--out") -> None:
+    """Refuse a page's file before any work is done.
+
+    Args:
+        path: of the page.
+        force: a file that exists may be replaced.
+        where: the flag that names it.
+    Raises:
+        InputError: it does not end in .html, it exists, or its folder does not.
+    """
+    if path.suffix.lower() != PAGE:
+        raise InputError(f"'{path}' is no page.", where=where, fix=f"name a file that ends in {PAGE}")
+    check_new_file(path, force=force, where=where)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page; the file is there whole or not at all.
+
+    Raises:
+        RunError: the disk does not take it.
+    """
+    try:
+        write_text(path, page)
+    except OSError as error:
+        raise RunError(
+            f"The report cannot be written: {error.strerror or error}.",
+            where=str(path),
+            fix="make room, or name another file",
+        ) from None
 
 
 def render(recorded: Recorded) -> str:
     """The report as HTML."""
-    manifest, samples, folder = recorded.manifest, recorded.samples, recorded.folder
-    plots = [(plot, _markup(plot)) for plot in draw_plots(recorded.metrics)]
+    manifest, folder = recorded.manifest, recorded.folder
+    best = manifest.best.step if manifest.best is not None else None
     steps = steps_table(recorded.metrics)
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            name=Path(folder).name or folder,
-            model=(manifest.model.name if manifest.model else "") or "a model",
-            data=(manifest.data.source if manifest.data else "") or None,
-            status=manifest.state or "not begun",
-            created=numbers.when(manifest.created),
-            verdict=verdict(manifest),
-            rows=result_rows(manifest),
-            plots=plots,
-            steps=steps,
-            step_rows=steps.written(_MOST_STEPS),
-            samples=samples[:_MOST_SAMPLES],
-            samples_left=max(0, len(samples) - _MOST_SAMPLES),
-            most_turns=_MOST_TURNS,
-            moved=moved_most(recorded.held_out),
-            data_facts=data_facts(manifest),
-            dropped=dropped(manifest)[:_MOST_REASONS],
-            model_facts=model_facts(manifest),
-            run_facts=run_facts(manifest),
-            recipe=shortened(recorded.recipe, _RECIPE_LIMIT),
-            commands=commands(manifest, folder, has_model=recorded.has_model),
-            snippet=python_snippet(manifest, f"{folder}/model") if recorded.has_model else "",
-            css=_css(),
-        )
+    answers, orders = answers_shown(within_page(recorded.samples[:_MOST_SAMPLES], longest=_ANSWER_LIMIT))
+    return rendered_page(
+        "page.html",
+        name=Path(folder).name or folder,
+        model=(manifest.model.name if manifest.model else "") or "a model",
+        data=(manifest.data.source if manifest.data else "") or None,
+        status=manifest.state or "not begun",
+        created=numbers.when(manifest.created),
+        verdict=verdict(manifest),
+        ran=what_ran(manifest, _readable(recorded.recipe)),
+        rows=result_rows(manifest),
+        shares=[(share, svg_markup(share.svg)) for share in shares_of(manifest)],
+        plots=with_markup(draw_plots(recorded.metrics, best=best)),
+        histograms=with_markup(draw_histograms(recorded.held_out)),
+        steps=steps,
+        step_rows=steps.written(_MOST_STEPS),
+        answers=answers,
+        orders=orders,
+        samples_left=max(0, len(recorded.samples) - _MOST_SAMPLES),
+        most_turns=_MOST_TURNS,
+        moved=moved_most(recorded.held_out),
+        data_facts=data_facts(manifest),
+        dropped=dropped(manifest)[:_MOST_REASONS],
+        model_facts=model_facts(manifest),
+        run_facts=run_facts(manifest),
+        recipe=shortened(recorded.recipe, _RECIPE_LIMIT),
+        again=again(manifest, folder),
+        commands=commands(manifest, folder, has_model=recorded.has_model),
+        snippet=python_snippet(manifest, f"{folder}/model") if recorded.has_model else "",
     )
 
 
-def moved_most(pairs: Sequence[HeldOutPair]) -> list[tuple[str, list[HeldOutPair]]]:
-    """The held-out pairs that are worth a look, by what happened to them; groups without a pair are not there."""
-    by_gain = sorted(pairs, key=lambda pair: pair.gain)
-    groups = [
-        ("Gained most", [pair for pair in by_gain[::-1] if pair.gain > 0]),
-        ("Lost most", [pair for pair in by_gain if pair.gain < 0]),
-        ("The chosen answer became the likelier one", [pair for pair in by_gain[::-1] if pair.flipped == "to chosen"]),
-        ("The rejected answer became the likelier one", [pair for pair in by_gain if pair.flipped == "to rejected"]),
-    ]
-    return [(title, found[:_MOST_MOVED]) for title, found in groups if found]
+def rendered_page(template: str, **values: Any) -> str:
+    """A page from one of the templates that extend `frame.html`, with the style, the script and its policy.
+
+    Args:
+        template: its name in `templates/`.
+        values: what it shows.
+    """
+    from markupsafe import Markup
+
+    text = script()
+    frame = {"css": _css(), "script": Markup(text), "policy": policy(text)}
+    return _environment().get_template(template).render(**frame, **values)
+
+
+def with_markup(plots: Sequence[DrawnPlot]) -> list[tuple[DrawnPlot, str]]:
+    """Drawn plots, each with its SVG as a template writes it."""
+    return [(plot, svg_markup(plot.svg)) for plot in plots]
 
 
 def _environment() -> Environment:
@@ -157,10 +208,11 @@ def _environment() -> Environment:
     return environment
 
 
-def _markup(plot: DrawnPlot) -> str:
+def svg_markup(svg: str) -> str:
+    """SVG that Tiebreak drew: numbers and fixed words alone."""
     from markupsafe import Markup
 
-    return Markup(plot.svg)
+    return Markup(svg)
 
 
 def _css() -> str:
@@ -175,3 +227,11 @@ def _recipe_text(run: RunFolder) -> str:
         return run.recipe_path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise InputError(f"The recipe cannot be read: {error}.", where=str(run.recipe_path)) from None
+
+
+def _readable(recipe: str) -> Recipe | None:
+    """The recipe; None where another version of Tiebreak wrote it in a form that this one does not know."""
+    try:
+        return read_recipe(recipe, where="recipe.yaml")
+    except InputError:
+        return None

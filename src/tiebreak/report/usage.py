@@ -114,6 +114,16 @@ def commands(manifest: Manifest, run: str, *, has_model: bool) -> list[Command]:
     ]
 
 
+def again(manifest: Manifest, run: str) -> Command:
+    """How to make the run again.
+
+    Args:
+        manifest, run: as for `commands`; of a published run the recipe lies beside the report.
+    """
+    recipe = "recipe.yaml" if manifest.published else shlex.quote(one_line(f"{run}/recipe.yaml", 400))
+    return Command("run it again", f"tiebreak {TASKS[manifest.task].command} {recipe} --out runs/again")
+
+
 def _python_text(name: str) -> str:
     shown = one_line(name, 400)
     escaped = shown.replace("\\", "\\\\").replace('"', '\\"')

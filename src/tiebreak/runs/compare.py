@@ -6,13 +6,17 @@ Which metrics are compared, and which way is better, stands in `metrics`.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tiebreak.errors import InputError
-from tiebreak.metrics import ACCURACY, LOSS, Better, Metric, shown_in
+from tiebreak.formatting import numbers
+from tiebreak.metrics import ACCURACY, LOSS, Better, Metric, metric_named, shown_in
 from tiebreak.runs.folder import RunFolder
+from tiebreak.runs.intervals import Interval, intervals
 from tiebreak.runs.manifest import Manifest
 from tiebreak.runs.metrics_file import last_step
 from tiebreak.tasks import TASKS
@@ -48,6 +52,10 @@ class Setting:
     key: str
     values: tuple[Any, ...]
 
+    def written(self) -> tuple[str, ...]:
+        """The values as text; what is no text is as in JSON."""
+        return tuple(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in self.values)
+
 
 @dataclass(frozen=True)
 class ComparedMetric:
@@ -56,11 +64,27 @@ class ComparedMetric:
     Attributes:
         values: in the order of the runs; None where it was not measured.
         best: index of the best run; None where no way is better, or fewer than two can be compared.
+        intervals: the 95% intervals of the values; None where there is none.
     """
 
     name: str
     values: tuple[float | None, ...]
     best: int | None
+    intervals: tuple[Interval | None, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether not all runs have the same value; two that are not finite are the same."""
+        return len({value if value is None or math.isfinite(value) else "not finite" for value in self.values}) > 1
+
+    def written(self) -> tuple[str, ...]:
+        """The values as people read them, with their intervals."""
+        metric = metric_named(self.name)
+        pairs = zip(self.values, self.intervals, strict=True)
+        return tuple(
+            metric.format(value) if interval is None else numbers.with_interval(value, interval)
+            for value, interval in pairs
+        )
 
 
 @dataclass(frozen=True)
@@ -78,6 +102,12 @@ class Comparison:
     settings: tuple[Setting, ...]
     metrics: tuple[ComparedMetric, ...]
     notes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the runs are called: by their names, or by their paths where two have the same name."""
+        names = tuple(run.name for run in self.runs)
+        return names if len(set(names)) == len(names) else tuple(run.path for run in self.runs)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -149,7 +179,8 @@ def _compared(metric: Metric, manifests: Sequence[Manifest], same_scale: bool) -
     """Losses and margins of one objective with one beta can be ranked; of different ones they cannot."""
     values = tuple(manifest.final(metric.recorded) for manifest in manifests)
     better = metric.better if same_scale or not metric.own_scale else None
-    return ComparedMetric(metric.recorded, values, _best(values, better))
+    found = tuple(intervals(manifest, "after").get(metric.recorded) for manifest in manifests)
+    return ComparedMetric(metric.recorded, values, _best(values, better), found)
 
 
 def _best(values: Sequence[float | None], better: Better | None) -> int | None:

@@ -24,6 +24,8 @@ class HeldOutPair(Record):
         before, after: log-prob of the chosen completion less that of the rejected one, in nats.
         moved: `better` or `worse`; None where nothing changed.
         flipped: `to chosen` or `to rejected`, where the likelier completion is another one now.
+        rewards_before, rewards_after: of the chosen completion and of the rejected one, as the objective defines them;
+            None in files of earlier versions. A model that is its own reference has zeros before.
     """
 
     pair: int
@@ -32,11 +34,18 @@ class HeldOutPair(Record):
     after: float
     moved: str | None = None
     flipped: str | None = None
+    rewards_before: tuple[float, float] | None = None
+    rewards_after: tuple[float, float] | None = None
 
     @property
     def gain(self) -> float:
         """What the chosen completion gained on the rejected one, in nats."""
         return self.after - self.before
+
+    @property
+    def margin(self) -> float | None:
+        """Reward of the chosen completion less that of the rejected one, after training; None where not recorded."""
+        return None if self.rewards_after is None else self.rewards_after[0] - self.rewards_after[1]
 
 
 def write_held_out(path: Path, pairs: Iterable[HeldOutPair]) -> None:

@@ -196,12 +196,14 @@ class BeforeRecord(Record):
         answers: its answers to the held-out prompts that are shown or judged.
         logps: of each held-out pair the log-probs of both completions, in nats; None where they are no pairs, or an
             earlier version of Tiebreak measured them.
+        rewards: of each held-out pair the rewards of both completions; None as for `logps`.
     """
 
     version: int = 1
     metrics: Metrics | None = None
     answers: tuple[str, ...] = ()
     logps: tuple[tuple[float, float], ...] | None = None
+    rewards: tuple[tuple[float, float], ...] | None = None
 
 
 class Manifest(Record):

@@ -57,6 +57,8 @@ def last_value(path: Path, name: str) -> float | None:
 def number_in(row: Mapping[str, Any], name: str) -> float | None:
     """A number of a row, NaN and infinity included; None where there is none, or one too large for a float."""
     value = row.get(name)
+    if type(value) is float:  # nearly all of them
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

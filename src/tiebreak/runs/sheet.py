@@ -65,10 +65,7 @@ def sheet_of(comparison: Comparison, runs: Sequence[RunFolder]) -> Sheet:
         loss, the final metrics as `before/…` and `after/…` with the ends of their 95% intervals, the step
         whose weights were kept, and the seconds of each part and of the whole run.
     """
-    names = [run.name for run in comparison.runs]
-    if len(set(names)) < len(names):
-        names = [run.path for run in comparison.runs]
-    columns: dict[str, Sequence[Cell]] = {"run": names, "status": [run.status for run in comparison.runs]}
+    columns: dict[str, Sequence[Cell]] = {"run": comparison.names, "status": [run.status for run in comparison.runs]}
     for setting in comparison.settings:
         columns[setting.key] = [_setting(value) for value in setting.values]
     manifests = [run.load_manifest() for run in runs]
@@ -156,15 +153,13 @@ def check_sheet(path: Path, *, force: bool = False, where: str = "--out") -> Non
         )
 
 
-def check_new_file(path: Path, *, force: bool, where: str) -> None:
-    """Refuse a path that no file of results can be written to.
+def check_new_file(path: Path, *, force: bool = False, where: str = "--out") -> None:
+    """Refuse a file that cannot be written, or that nobody asked to replace.
 
     Args:
-        path: of the file.
-        force: a file that exists may be replaced.
-        where: the flag that names it.
+        path, force, where: as for `check_sheet`.
     Raises:
-        InputError: it is a folder, its folder is not there, or it exists.
+        InputError: it is a folder, it exists, or its folder does not.
     """
     if path.is_dir():
         raise InputError(f"'{path}' is a folder.", where=where, fix="name a file in it")

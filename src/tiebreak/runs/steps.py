@@ -7,6 +7,7 @@ and how a value is written stands in `metrics`.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,11 +82,11 @@ def steps_table(logged: Sequence[Mapping[str, Any]]) -> StepsTable:
     prefix = HELD_OUT if held_out else ""
     columns = {shown.label: metric for metric, shown in shown_in("steps") if held_out or metric is not LOSS}
     rows: dict[float, dict[str, float]] = {}
-    before = 0.0
+    losses, before = _Losses.of(training), 0.0
     for source in sorted(evaluations or training, key=lambda row: number_in(row, "step") or 0.0):
         step = number_in(source, "step")
         assert step is not None
-        found = {STEP: step, EPOCH: number_in(source, "epoch"), TRAINING_LOSS: _mean_loss(training, before, step)}
+        found = {STEP: step, EPOCH: number_in(source, "epoch"), TRAINING_LOSS: losses.mean(before, step)}
         found |= {label: number_in(source, prefix + metric.name) for label, metric in columns.items()}
         if is_tied(source, prefix):
             found = {label: value for label, value in found.items() if columns.get(label) is not ACCURACY}
@@ -96,16 +97,37 @@ def steps_table(logged: Sequence[Mapping[str, Any]]) -> StepsTable:
     return StepsTable(tuple(known), tuple(rows.values()), held_out, names)
 
 
-def _mean_loss(training: Sequence[Mapping[str, Any]], after: float, until: float) -> float | None:
-    """The mean loss of the steps after one step and until another; a logged line counts for its steps."""
-    total = count = 0.0
-    last = 0.0
-    for row in training:
-        step, loss = number_in(row, "step") or 0.0, number_in(row, LOSS.name)
-        if after < step <= until and loss is not None and step > last:
-            total, count = total + loss * (step - max(last, after)), count + step - max(last, after)
-        last = max(last, step)
-    return total / count if count else None
+@dataclass(frozen=True)
+class _Losses:
+    """The logged losses, each of the steps since the line before.
+
+    Attributes:
+        steps: of the lines, rising.
+        losses: of each line; None where it has none.
+    """
+
+    steps: tuple[float, ...]
+    losses: tuple[float | None, ...]
+
+    @classmethod
+    def of(cls, training: Sequence[Mapping[str, Any]]) -> _Losses:
+        """Of the lines of a log; one that is not after the line before it counts for no step."""
+        found: dict[float, float | None] = {}
+        last = 0.0
+        for row in training:
+            step = number_in(row, "step") or 0.0
+            if step > last:
+                last, found[step] = step, number_in(row, LOSS.name)
+        return cls(tuple(found), tuple(found.values()))
+
+    def mean(self, after: float, until: float) -> float | None:
+        """The mean loss of the steps after one step and until another; a logged line counts for its steps."""
+        total = count = 0.0
+        for i in range(bisect_right(self.steps, after), bisect_right(self.steps, until)):
+            loss, steps = self.losses[i], self.steps[i] - max(self.steps[i - 1] if i else 0.0, after)
+            if loss is not None:
+                total, count = total + loss * steps, count + steps
+        return total / count if count else None
 
 
 def _cell(value: float | None, heading: str) -> Cell:

@@ -141,7 +141,7 @@ class TreeTrainer(TreeSteps):
             counts = torch.tensor([self.counts(example) for example in seen], device=losses.device)
             means.add(metrics)
             means.add_weighted("loss", losses, counts)
-            self.evaluated = Evaluated.of(seen, scores.logp)
+            self.evaluated = Evaluated.of(seen, scores.logp, metrics)
         return means
 
     def _evaluated(self, micro: list[Example]) -> list[Scored]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tiebreak.data.preference import Message, better_and_worse, messages_from
 from tiebreak.data.preparing.encode import encode_texts
 from tiebreak.evaluate.answers import answer_stats, repetition
-from tiebreak.evaluate.held_out import held_out_metrics
+from tiebreak.evaluate.held_out import held_out_metrics, pair_rewards
 from tiebreak.evaluate.judges import Judge, open_judge
 from tiebreak.evaluate.judging import judge_answers
 from tiebreak.evaluate.pairs import PairChange, counted, pair_changes
@@ -33,6 +33,9 @@ from tiebreak.workflow.progress import Progress
 from tiebreak.workflow.reference import Reference
 from tiebreak.workflow.resolve import ResolvedRecipe
 
+Rewards = Sequence[tuple[float, float]]
+"""Of each held-out pair the rewards of the chosen and of the rejected completion."""
+
 
 def measure_before(
     folder: RunFolder,
@@ -52,15 +55,20 @@ def measure_before(
     open_judge(resolved.judge)  # what is wrong with it is said before the first step
     if (recorded := folder.before()) is not None:
         return recorded
+    rewards: Rewards | None = None
     metrics, scores, logps = None, reference.held_out, None
     if scores is not None and resolved.objective is not None and resolved.task.pairs:
         metrics = held_out_metrics(scores, scores, objective=resolved.objective)
         logps = scores.logp.tolist()
+        rewards = pair_rewards(scores, scores, objective=resolved.objective)
     elif data.held_out is not None:
         metrics = trainer.measure()
-        logps = trainer.evaluated.logps if trainer.evaluated is not None and resolved.task.pairs else None
+        if trainer.evaluated is not None and resolved.task.pairs:
+            logps, rewards = trainer.evaluated.logps, trainer.evaluated.rewards
     answers = _answers(resolved, model, data, "answers before", progress)
-    before = BeforeRecord(metrics=metrics, answers=tuple(answers), logps=logps)
+    before = BeforeRecord(
+        metrics=metrics, answers=tuple(answers), logps=logps, rewards=None if rewards is None else tuple(rewards)
+    )
     folder.save_before(before)
     return before
 
@@ -92,7 +100,7 @@ def finish(
         changes = []
         if before.logps is not None and evaluated is not None:
             changes = pair_changes(before.logps, evaluated.logps)
-            write_held_out(folder.held_out_path, _pairs(data, changes))
+            write_held_out(folder.held_out_path, _pairs(data, changes, before.rewards, evaluated.rewards))
         samples, verdict = _samples(resolved, data, before.answers, answers, judge, changes, progress)
     folder.update_manifest(
         before=before.metrics,
@@ -157,8 +165,16 @@ def _answers(resolved: ResolvedRecipe, model: RunModel, data: RunData, title: st
         )
 
 
-def _pairs(data: RunData, changes: Sequence[PairChange]) -> Iterator[HeldOutPair]:
-    """The lines of held_out.jsonl."""
+def _pairs(
+    data: RunData, changes: Sequence[PairChange], before: Rewards | None, after: Rewards | None
+) -> Iterator[HeldOutPair]:
+    """The lines of held_out.jsonl.
+
+    Args:
+        data: of the run.
+        changes: of every held-out pair.
+        before, after: rewards of the pairs; None where they were not measured.
+    """
     for change, turns in zip(changes, data.held_out_rows["prompt"], strict=True):
         asked = messages_from(turns)
         yield HeldOutPair(
@@ -168,6 +184,8 @@ def _pairs(data: RunData, changes: Sequence[PairChange]) -> Iterator[HeldOutPair
             after=change.after,
             moved="better" if change.gain > 0 else "worse" if change.gain < 0 else None,
             flipped=change.flipped,
+            rewards_before=None if before is None else before[change.pair],
+            rewards_after=None if after is None else after[change.pair],
         )
 
 

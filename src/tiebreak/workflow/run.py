@@ -18,6 +18,7 @@ from tiebreak.models.load import load_model, load_tokenizer
 from tiebreak.process.host import same_host
 from tiebreak.recipe import Recipe
 from tiebreak.report.notebook import failed_html, run_html
+from tiebreak.report.page import check_page, write_report
 from tiebreak.runs import RunFolder
 from tiebreak.runs.metrics_file import read_metrics
 
@@ -81,6 +82,21 @@ class Run:
         template = choose_template(self.tokenizer, self.recipe.data.template)
         with same_host():
             return "".join(stream_answer(self.model, self.tokenizer, turns, drawn, template=template))
+
+    def write_report(self, path: Path | str, *, force: bool = False) -> Path:
+        """Write the run's report anew, as one HTML file.
+
+        Args:
+            path: of the file, which ends in `.html`.
+            force: replace a file that exists.
+        Returns:
+            The same path.
+        Raises:
+            InputError: the file is refused, or the manifest is damaged.
+            RunError: the disk does not take it.
+        """
+        check_page(Path(path), force=force, where="path")
+        return write_report(self.folder, Path(path))
 
     def _repr_html_(self) -> str:
         """The run as a notebook shows it: what it was, before and after, curves; or what is wrong with its files."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.chromium import chromium
 from tests.serve.pages.browser.steps import PATIENCE
 from tests.serve.pages.engine_double import EngineDouble
 from tests.serve.pages.site import Wire, serving
@@ -19,7 +18,6 @@ from tiebreak.votes import open_votes
 from tiebreak.votes.store import VoteStore
 
 FOLDER = Path(__file__).parent
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.hookimpl(tryfirst=True)  # before what is not asked for is left out
@@ -52,14 +50,8 @@ class Noticed:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'tiebreak[dev]'")
-    if CHROMIUM is None:
-        pytest.skip("needs chromium or Chrome on PATH: apt-get install chromium")
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="package")

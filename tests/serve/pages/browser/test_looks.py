@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.chromium import axe_script, serious_faults
 from tests.serve.pages.browser.conftest import Site
 from tests.serve.pages.browser.steps import answered, choose, compare, drawn, open_page, say, vote
 from tiebreak.recipe import Recipe
@@ -48,23 +48,13 @@ def seen(page: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.mark.parametrize("seen", _LOOKS, indirect=True, ids=lambda look: f"{look[0]} {look[1]}")
 def test_no_page_has_a_serious_fault_of_accessibility(seen: Any, site: Site, run: RunFolder) -> None:
-    axe = pytest.importorskip(
-        "axe_playwright_python", reason="needs axe-playwright-python: pip install 'tiebreak[dev]'"
-    )
-    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-    seen.evaluate(script)
+    seen.evaluate(axe_script())
 
     def check(page: str) -> None:
         # Whatever fades in is whole by then, and what is under another thing is not measured against it.
         seen.wait_for_function("document.getAnimations().every(one => one.playState !== 'running')")
         drawn(seen)
-        found = seen.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        bad = [
-            (one["id"], [(node["target"], node["failureSummary"]) for node in one["nodes"]][:3])
-            for one in found
-            if one["impact"] in ("serious", "critical")
-        ]
-        assert bad == [], page
+        assert serious_faults(seen) == [], page
 
     site.engine.script["Look"] = _ANSWER + "\n\n{word}"
     check("empty chat")
