@@ -7,11 +7,11 @@ unless it is asked for, and nothing of the process stays changed.
 from __future__ import annotations
 
 import importlib
-import random
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from tiebreak.errors import InputError, Interrupted, RunError, TiebreakError
+from tiebreak.process.imports import quiet_imports
 from tiebreak.version import __version__
 
 if TYPE_CHECKING:
@@ -164,12 +164,8 @@ def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'tiebreak' has no attribute '{name}'")
     module, _, other = _WHERE[name].partition(":")
-    drawn = random.getstate()
-    with warnings.catch_warnings():
-        # In a notebook without widgets, libraries warn of bars as they are imported; none is shown.
-        warnings.filterwarnings("ignore", message="IProgress not found")
+    with quiet_imports():
         value = getattr(importlib.import_module(module), other or name)
-    random.setstate(drawn)  # some library draws a number as it is imported
     globals()[name] = value
     return value
 

@@ -9,6 +9,7 @@ An import changes nothing in the process. What each file does to it, and when:
 - `memory.py` does nothing while there is memory. Where it runs out, garbage is collected, torch's cache on the GPU is
   emptied, and freed memory is returned. Once oneDNN refuses to make code in a thread, what that thread computes through
   `in_usable_thread` is done in another one, made for it.
+- `imports.py` keeps libraries quiet while they are imported, and puts back what they change: only within its block.
 - `failures.py` reads errors and does nothing else.
 
 Knows torch and the operating system; knows nothing of models, batches or losses.
