@@ -90,6 +90,8 @@ ELSEWHERE = {
     "votes/checks.py": "votes/test_vote.py",
     "votes/migrations/versions/0002_corrections.py": "votes/test_migrate.py",
     "votes/migrations/versions/0003_teams.py": "votes/test_migrate.py",
+    "votes/migrations/versions/0004_open_comparisons.py": "votes/test_migrate.py",
+    "votes/opened.py": "votes/test_store.py",
     "votes/rows.py": "votes/test_store.py",
     "votes/strengths.py": "votes/test_tally.py",
     "workflow/evaluate.py": "workflow/test_adapters.py",
