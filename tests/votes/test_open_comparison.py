@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_the_verdict_is_the_mean_of_the_voters_wherever_the_answers_stood(
 
 
 def test_votes_that_do_not_count_are_passed_over_and_a_voter_speaks_once() -> None:
-    def cast(number: int, verdict: str, voter: str, **changes: object) -> Vote:
+    def cast(number: int, verdict: str, voter: str, **changes: Any) -> Vote:
         return answering(ASKED, verdict, voter, id=vote(number).id, time=START + timedelta(seconds=number), **changes)
 
     unblind = EarlierVersion("right", None, None, START)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from random import Random
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -59,9 +60,7 @@ def test_writing_an_evaluation_twice_adds_nothing_and_a_larger_one_adds_what_is_
         {"made": START.replace(tzinfo=None)},
     ],
 )
-def test_what_no_vote_could_hold_is_refused_and_nothing_is_written(
-    store: VoteStore, changes: dict[str, object]
-) -> None:
+def test_what_no_vote_could_hold_is_refused_and_nothing_is_written(store: VoteStore, changes: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         store.open_comparisons.add_all([asked(0), asked(1, **changes)])
     assert store.open_comparisons.waiting(None) == Waiting(0, 0)

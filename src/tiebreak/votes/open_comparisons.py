@@ -112,7 +112,7 @@ class OpenComparisons:
             fewest = min(left.values())
             chosen = draws.choice([id for id, number in left.items() if number == fewest])
             row = connection.execute(select(open_comparisons).where(open_comparisons.c.id == chosen)).mappings().one()
-        return self._read(row)
+        return self._read(dict(row))
 
     def waiting(self, voter: str | None) -> Waiting:
         """How many comparisons wait for a voter, who is named as of `next`."""
