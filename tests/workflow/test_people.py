@@ -79,18 +79,18 @@ def cast(each: OpenComparison, better: str, voter: str, **changes: Any) -> Vote:
     return answering(each, side, voter, **changes)
 
 
-def test_votes_become_verdicts_ties_halves_and_several_voters_their_mean() -> None:
+def test_votes_become_verdicts_ties_halves_and_several_voters_their_mean(url: str) -> None:
     asked = different(6)
-    before = people().compare(asked)
+    before = people(url).compare(asked)
     assert (before.points, before.waiting, dict(before.notes)) == ((None,) * 6, 6, {})
     assert win_rate(before.points, [0] * 6) is None
-    open_ones = questions()
-    with open_votes("votes.db") as store:
+    open_ones = questions(url)
+    with open_votes(url) as store:
         for each, said in zip(open_ones, ("tuned", "base", "tie", "both_bad"), strict=False):
             store.add(cast(each, said, "ann"))
         for voter in ("bob", "cid"):
             store.add(cast(open_ones[0], "base" if voter == "cid" else "tuned", voter))
-    after = people().compare(asked)
+    after = people(url).compare(asked)
     assert after.points == (2 / 3, 0.0, 0.5, 0.5, None, None)
     assert (after.waiting, dict(after.notes)) == (2, {"votes": 6, "voters": 3})
     found = win_rate(after.points, [0] * 6)

@@ -23,17 +23,19 @@ KEYS_JS = """
 if (!window.tiebreakKeys) {
   window.tiebreakKeys = true;
   const votes = {ArrowLeft: 'left', ArrowRight: 'right', t: 'tie', b: 'both_bad'};
-  const typing = 'input, textarea, select, [contenteditable], [role=tab], [role=listbox], [role=option], [role=slider]';
+  const typing = 'input, textarea, select, [contenteditable], [role=listbox], [role=option], [role=slider]';
   document.addEventListener('keydown', (event) => {
     const box = event.target.closest?.('#compare-box textarea');
     if (box && event.key === 'Enter' && !event.shiftKey && !event.isComposing) setTimeout(() => box.blur());
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const ids = key === 'n' ? ['compare-waiting-next', 'compare-next'] : votes[key] ? ['vote-' + votes[key]] : [];
     if (!ids.length || event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
-    if (event.target.closest?.(typing)) return;
+    const tab = event.target.closest?.('[role=tab]');  // which arrows move from one to the next
+    if (event.target.closest?.(typing) || (tab && key !== 'n')) return;
     const button = ids.map((id) => document.getElementById(id)).find((one) => one && one.offsetParent !== null);
     if (!button) return;
     event.preventDefault();
+    tab?.blur();
     button.click();
   });
 }

@@ -187,7 +187,7 @@ def test_answers_of_an_evaluation_are_voted_on_by_key_and_blind_until_the_vote(p
     site.wire.sent.clear()
     open_page(page, "Compare")
     page.get_by_text("2 comparisons from evaluations wait for your vote").wait_for()
-    page.get_by_role("button", name="Next Comparison").click()
+    page.keyboard.press("n")  # the tab that was clicked has the focus
     page.locator("#vote-left").wait_for()
     settled(page, site.wire)
     came = b"".join(body for _, body in site.wire.sent).decode()
@@ -202,7 +202,7 @@ def test_answers_of_an_evaluation_are_voted_on_by_key_and_blind_until_the_vote(p
     (kept,) = site.votes.votes()
     assert (kept.left.text, kept.right.text, kept.verdict) == (left, right, "left")
     assert kept.comparison in {each.id for each in questions}
-    page.keyboard.press("n")
+    page.get_by_role("button", name="Next Comparison").click()
     page.locator("#vote-left").wait_for()
     page.keyboard.press("t")
     page.locator("#compare-word .tb-good").wait_for()
