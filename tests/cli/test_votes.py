@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.votes.made import answer, compared, vote
+from tests.votes.made import EVALUATION, START, answer, answering, asked, compared, vote
 from tiebreak.cli.votes import app
 from tiebreak.errors import InputError
 from tiebreak.votes import open_votes
@@ -214,3 +214,53 @@ def test_the_command_line_refuses_with_exit_code_2_and_without_the_password(tmp_
     assert "cannot be reached" in done.stderr
     assert "topsecret" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_open_shows_what_waits_and_closes_it_and_its_votes_stay(url: str) -> None:
+    nobody = call("open", url)
+    assert isinstance(nobody.exception, InputError)
+    hostile = answer("x", "[red]m\x07", fingerprint="m")
+    with open_votes(url) as store:
+        store.open_comparisons.add_all([asked(0, first=hostile), asked(1, first=hostile)])
+        store.add(answering(asked(0, first=hostile), "left", "ann"))
+    shown = call("open", url)
+    assert "[red]m␇ and base" in shown.stdout
+    assert "\x07" not in shown.stdout
+    assert shown.stdout.split()[-3:] == ["2", "1", "1"]
+    assert json.loads(call("open", url, "--json").stdout) == [
+        {
+            "key": EVALUATION,
+            "made": START.isoformat(),
+            "models": ["[red]m\x07", "base"],
+            "comparisons": 2,
+            "unanswered": 1,
+            "votes": 1,
+        }
+    ]
+    assert isinstance(call("open", url, "--close", "x").exception, InputError)
+    assert call("open", url, "--close", EVALUATION).stdout == "closed 2 comparisons\n"
+    assert json.loads(call("open", url, "--close", EVALUATION, "--json").stdout) == {"closed": 0}
+    empty = call("open", url)
+    assert (empty.exit_code, empty.stdout) == (0, "")
+    assert "No comparison is open." in empty.stderr
+    (kept,) = json.loads(call("list", url, "--json").stdout)
+    assert kept["comparison"] == asked(0, first=hostile).id
+
+
+def test_votes_on_open_comparisons_are_listed_counted_and_exported_as_others(url: str, tmp_path: Path) -> None:
+    cast = answering(asked(), "left", "ann")
+    with open_votes(url) as store:
+        store.open_comparisons.add_all([asked()])
+        store.add(cast)
+    assert json.loads(call("stats", url, "--json").stdout)["votes"] == 1
+    assert call("export", url, str(tmp_path / "rows.jsonl"), "--pairs").stdout.startswith("wrote 1 rows")
+    (row,) = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert (row["chosen"], row["rejected"]) == ("It is Tuesday.", "I do not know.")
+    call("export", url, str(tmp_path / "votes.jsonl"))
+    there = tmp_path / "there.db"
+    assert call("import", str(there), str(tmp_path / "votes.jsonl")).stdout.startswith("imported 1 votes")
+    with open_votes(str(there)) as store:
+        assert store.open_comparisons.votes_on([asked().id]) == [cast]
+    call("export", url, str(tmp_path / "votes.csv"))
+    (cells,) = csv.DictReader((tmp_path / "votes.csv").read_text().splitlines())
+    assert cells["comparison"] == asked().id

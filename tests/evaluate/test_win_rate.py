@@ -89,3 +89,16 @@ def test_agreement_is_cohens_kappa() -> None:
     against = agreement([1.0, 0.0], [0.0, 1.0])
     assert against is not None
     assert against.kappa == -1.0
+
+
+def test_the_mean_of_several_people_counts_as_it_is_and_is_tested_and_agreed_with_as_most_of_them_say() -> None:
+    points = [2 / 3, 1 / 3, 0.5, 1.0, 0.75]
+    found = win_rate(points, [0] * 5)
+    assert found is not None
+    assert (found.wins, found.ties, found.losses) == (3, 1, 1)
+    assert found.value.value == pytest.approx(sum(points) / 5)
+    assert found.sign_test == sign_test(3, 1)
+    same = agreement(points, [1.0, 0.0, 0.5, 1.0, 0.5])
+    assert same == agreement([1.0, 0.0, 0.5, 1.0, 1.0], [1.0, 0.0, 0.5, 1.0, 0.5])
+    assert same is not None
+    assert same.same == 0.8

@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tiebreak.votes.open_comparison import OpenComparison, open_comparison, vote_id
 from tiebreak.votes.vote import Answer, Vote
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -44,3 +45,32 @@ def compared(verdict: str, voter: str, number: int = 0, first: str = "A", second
         voter=voter,
         **changes,
     )
+
+
+EVALUATION = uuid.UUID(int=7).hex
+
+
+def asked(number: int = 0, evaluation: str = EVALUATION, **changes: Any) -> OpenComparison:
+    """An open comparison; `number` makes its prompt."""
+    given: dict[str, Any] = {
+        "prompt": (("user", f"Which day is after Monday? {number}"),),
+        "first": answer("It is Tuesday.", "tuned", seed=None),
+        "second": answer("I do not know.", seed=None),
+        "made": START,
+    }
+    return open_comparison(evaluation, **{**given, **changes})
+
+
+def answering(comparison: OpenComparison, verdict: str, voter: str, *, swapped: bool = False, **changes: Any) -> Vote:
+    """A vote on an open comparison, whose first answer stood left unless `swapped`."""
+    left, right = (comparison.second, comparison.first) if swapped else (comparison.first, comparison.second)
+    given: dict[str, Any] = {
+        "id": vote_id(comparison.id, voter),
+        "prompt": comparison.prompt,
+        "left": left,
+        "right": right,
+        "verdict": verdict,
+        "voter": voter,
+        "comparison": comparison.id,
+    }
+    return vote(**{**given, **changes})

@@ -85,7 +85,7 @@ def test_a_vote_costs_as_much_with_many_votes_there_as_with_few(
     monkeypatch.setattr(Count, "put", counting)
     work: list[int] = []
     with open_votes(str(tmp_path / "votes.db")) as store:
-        event.listen(store._engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        event.listen(store._database._engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
         running = RunningCount(store)
         for number in (80, 1200):
             store.add_all(vote(10_000 * number + each, prompt=(("user", str(each)),)) for each in range(number))

@@ -29,7 +29,7 @@ KILLS = 10
 
 
 def test_sqlite_flushes_every_commit(tmp_path: Path) -> None:
-    with open_votes(str(tmp_path / "votes.db")) as store, store._engine.connect() as connection:
+    with open_votes(str(tmp_path / "votes.db")) as store, store._database._engine.connect() as connection:
         pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
         assert values == ["wal", 2, 1, 30_000]
@@ -40,7 +40,7 @@ def test_a_server_that_flushes_late_is_made_to_flush(postgres: Server) -> None:
     url = postgres.new_database()
     database = url.split("/")[3].partition("?")[0]
     postgres.run(database, f"ALTER DATABASE {database} SET synchronous_commit = off")
-    with open_votes(url) as store, store._engine.connect() as connection:
+    with open_votes(url) as store, store._database._engine.connect() as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
 
 
@@ -167,7 +167,7 @@ def test_a_full_disk_is_reported_and_keeps_the_votes_that_were_there(tmp_path: P
     path = tmp_path / "votes.db"
     with open_votes(str(path)) as store:
         store.add(vote(1))
-        with store._engine.connect() as connection:
+        with store._database._engine.connect() as connection:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(RunError, match="full"):

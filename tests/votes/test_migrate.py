@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from tests.votes.made import answer, vote
+from tests.votes.made import answer, answering, asked, vote
 from tests.votes.refused import refused
 from tiebreak.errors import InputError
 from tiebreak.votes import open_votes
@@ -25,7 +25,7 @@ from tiebreak.votes.tables import NEWEST, VERSION_TABLE, metadata
 from tiebreak.votes.voters import new_voter, voter_of
 
 # Columns of `votes` that came with later versions.
-_LATER = {"changed", "left_before", "right_before", "withdrawn_by", "revision"}
+_LATER = {"changed", "left_before", "right_before", "withdrawn_by", "revision", "comparison"}
 
 
 def _first_version(url: str, votes: int, voters: tuple[str, ...] = ("voter-1",)) -> None:
@@ -74,6 +74,22 @@ def test_keys_of_browsers_become_names_and_what_programs_gave_stays(url: str) ->
         assert store.correct(vote(1).id, verdict="right", by="a-program").corrections[0].by == "a-program"
 
 
+@pytest.mark.parametrize("version", ["0001", "0002", "0003"])
+def test_a_store_of_every_older_version_takes_open_comparisons(url: str, version: str) -> None:
+    _first_version(url, 3)
+    engine = engine_for(parse_address(url))
+    with writing(engine) as connection:
+        upgrade(connection, version)
+        assert version_of(connection) == version
+    engine.dispose()
+    with open_votes(url, create=False) as store:
+        assert [(each.reason, each.comparison) for each in store.every()] == [(f"reason {n}", None) for n in range(3)]
+        assert store.open_comparisons.add_all([asked()]) == 1
+        cast = answering(asked(), "tie", "ann", id=vote(9).id)
+        assert store.add(cast)
+        assert store.open_comparisons.votes_on([asked().id]) == [cast]
+
+
 def test_the_migrations_lead_to_the_tables_that_the_code_has(url: str) -> None:
     open_votes(url).close()
     engine = engine_for(parse_address(url))
@@ -91,7 +107,7 @@ def test_the_migrations_lead_to_the_tables_that_the_code_has(url: str) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("version", ["0004", "9999", "abc"])
+@pytest.mark.parametrize("version", ["0005", "9999", "abc"])
 def test_a_newer_schema_is_refused_and_left_alone(url: str, version: str) -> None:
     with open_votes(url) as store:
         store.add(vote(1))

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.votes.conftest import postgres, url
 from tiebreak.recipe import Recipe
 from tiebreak.workflow.run import Run
 from tiebreak.workflow.train import train
+
+__all__ = ["postgres", "url"]
 
 SMALL: dict[str, Any] = {
     "model.name": "bundled:base",

@@ -13,6 +13,7 @@ from tests.evaluate.judges.openai_server import Answered, openai_server
 from tests.workflow.conftest import small_recipe
 from tiebreak.cli.main import app
 from tiebreak.errors import InputError, RunError
+from tiebreak.evaluate.judges.judge import Cost
 from tiebreak.generation.generate import Sampling
 from tiebreak.models.load import load_model, load_tokenizer
 from tiebreak.recipe import JudgeSection, judge_from_flag
@@ -63,7 +64,7 @@ def test_two_judges_of_the_same_mind_agree_and_nothing_is_asked_twice(other: str
         ((_, nothing), (name, cost)) = estimate(asked)
         assert nothing is None
         assert name == f"m at {server.url}"
-        assert cost is not None
+        assert isinstance(cost, Cost)
         assert cost.calls == 6
         assert not server.requests
         found = evaluate_answers(asked)

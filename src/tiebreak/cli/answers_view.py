@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from tiebreak.evaluate.bootstrap import Estimate
@@ -11,6 +12,7 @@ from tiebreak.evaluate.win_rate import WinRate
 from tiebreak.formatting.numbers import hundredths, percent, plain, signed, with_interval
 from tiebreak.workflow.judging import AnswersEvaluation, ComparedAnswers, Judgement, cost_line
 from tiebreak.workflow.kl import MeasuredKl
+from tiebreak.workflow.people import Put
 
 _WIDTH = 36
 
@@ -37,9 +39,11 @@ def answer_lines(found: AnswersEvaluation) -> Iterator[str]:
         yield from _changes(one)
     for measured in found.kl:
         yield from _kl(measured)
+    for one in found.compared:
+        yield from (_next(one, each) for each in one.judgements if each.verdicts.waiting)
 
 
-def estimate_lines(costs: list[tuple[str, Cost | None]]) -> Iterator[str]:
+def estimate_lines(costs: list[tuple[str, Cost | Put | None]]) -> Iterator[str]:
     """What a dry run says."""
     for name, cost in costs:
         yield f"{name}: {'nothing but time' if cost is None else 'at most ' + cost_line(cost)}"
@@ -63,8 +67,18 @@ def _judgement(each: Judgement) -> Iterator[str]:
             "" if each.verdicts.first_place is None else f"; the first place got {percent(each.verdicts.first_place)}"
         )
         yield _row("    same verdict in both orders", f"{percent(each.verdicts.consistent)}{first}")
+    if each.verdicts.waiting:
+        yield _row("    no verdict yet", f"{each.verdicts.waiting:,} of {len(each.verdicts.points):,} comparisons")
     for note, count in each.verdicts.notes.items():
         yield _row(f"    {note}", f"{count:,}")
+
+
+def _next(one: ComparedAnswers, each: Judgement) -> str:
+    """What to do where people have not answered all."""
+    number, votes = each.verdicts.waiting, str(each.record["votes"])
+    noun = "comparison waits" if number == 1 else "comparisons wait"
+    command = shlex.join(["tiebreak", "serve", one.answers.model, "--votes", votes])
+    return f"{number:,} {noun} in {votes}: {command}; the same evaluation again reads the votes"
 
 
 def _more(wins: WinRate) -> str:

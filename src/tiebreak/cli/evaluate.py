@@ -85,6 +85,15 @@ def evaluate(
             rich_help_panel=_ANSWERS,
         ),
     ] = None,
+    votes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Have people judge: a votes file or URL. Answers wait there to be voted on by `tiebreak serve --votes "
+            "URL`; the same command again reads the verdicts. Needs --against.",
+            rich_help_panel=_ANSWERS,
+        ),
+    ] = None,
     judge_prompts: Annotated[
         int, typer.Option(min=1, help="Most prompts that are answered.", rich_help_panel=_ANSWERS)
     ] = 400,
@@ -142,10 +151,10 @@ def evaluate(
     from tiebreak.data.reading.sources import SourceSpec
     from tiebreak.errors import InputError
     from tiebreak.runs.sheet import check_sheet, write_sheet
-    from tiebreak.workflow.early import check_against, check_model, check_settings, check_source
+    from tiebreak.workflow.early import check_against, check_model, check_settings, check_source, check_votes
 
     kl = kl or frontier_out is not None
-    answered = bool(prompts or judge or answers_out or dry_run or kl)
+    answered = bool(prompts or judge or votes or answers_out or dry_run or kl)
     if data is None and prompts is None:
         raise InputError(
             "There is nothing to measure on.",
@@ -165,6 +174,8 @@ def evaluate(
             raise InputError("--pairs-out is for one model.", where="MODEL", fix="name one model")
         check_sheet(pairs_out, force=force, where="--pairs-out")
     check_against(models, against)
+    if votes is not None:
+        check_votes(votes, against)
     from tiebreak.recipe import judge_from_flag
 
     flags = {"data.max_length": max_length, "data.limit": limit, "objective.beta": beta}
@@ -197,6 +208,7 @@ def evaluate(
         prompts=prompts or data or "",
         against=against,
         judges=judges,
+        votes=votes,
         most=judge_prompts,
         sampling=Sampling(temperature, max_new_tokens=max_new_tokens, seed=seed),
         kl=kl,

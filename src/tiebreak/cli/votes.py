@@ -1,4 +1,4 @@
-"""`tiebreak votes list|export|import|stats|withdraw`: the votes that people cast. Parses, calls and prints.
+"""`tiebreak votes list|export|import|open|stats|withdraw`: the votes that people cast. Parses, calls and prints.
 
 The texts of a vote are printed as text, never as markup, with control characters made visible.
 """
@@ -11,23 +11,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+from tiebreak.cli.votes_view import (
+    agreement_line,
+    console,
+    list_table,
+    open_table,
+    position_line,
+    standings_table,
+    voters_line,
+)
 
-    from tiebreak.votes.comparisons import Agreement
+if TYPE_CHECKING:
     from tiebreak.votes.filters import VoteFilter
     from tiebreak.votes.store import VoteStore
-    from tiebreak.votes.tally import Position, Tally, Voters
     from tiebreak.votes.vote import Vote
 
 app = typer.Typer(
-    help="List, export, import, count and withdraw the votes that people cast.",
+    help="List, export, import, count and withdraw the votes that people cast, and see what waits for votes.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_WIDE = 160  # columns where stdout is no terminal: a file or a pipe has room
 
 Url = Annotated[
     str,
@@ -64,7 +68,7 @@ def list_(
     if as_json:
         _print_json([vote.to_row() for vote in found])
     elif found:
-        _console().print(_list_table(found))
+        console().print(list_table(found))
         if total > len(found):
             typer.echo(f"These are the newest {len(found):,} of {total:,} votes; --limit shows more.", err=True)
     else:
@@ -158,6 +162,38 @@ def import_(
     typer.echo(f"imported {found.added:,} votes into {parse_address(url).located}{there}")
 
 
+@app.command("open")
+def open_(
+    url: Url,
+    close: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EVALUATION", help="Ask nobody about this evaluation any more, by its key; votes on it stay."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which evaluations wait for votes, as `tiebreak evaluate --votes` has put them there.
+
+    Example: tiebreak votes open votes.db
+    """
+    with _open(url) as store:
+        if close is not None:
+            count = store.open_comparisons.close(close)
+            if as_json:
+                _print_json({"closed": count})
+            else:
+                typer.echo(f"closed {count:,} {'comparison' if count == 1 else 'comparisons'}")
+            return
+        found = store.open_comparisons.evaluations()
+    if as_json:
+        _print_json([each.to_json() for each in found])
+    elif found:
+        console().print(open_table(found))
+    else:
+        typer.echo("No comparison is open.", err=True)
+
+
 @app.command()
 def stats(url: Url, corrected: Corrected = False, as_json: AsJson = False) -> None:
     """Count wins and ties, fit Bradley-Terry scores; show how far voters agree, who votes most, and a lean to a side.
@@ -175,9 +211,9 @@ def stats(url: Url, corrected: Corrected = False, as_json: AsJson = False) -> No
         typer.echo("There are no votes yet.", err=True)
         return
     if result.standings:
-        _console().print(_standings_table(result))
-    typer.echo(_agreement_line(result.agreement))
-    for line in (_voters_line(result.voters), _position_line(result.position)):
+        console().print(standings_table(result))
+    typer.echo(agreement_line(result.agreement))
+    for line in (voters_line(result.voters), position_line(result.position)):
         if line:
             typer.echo(line)
     if result.corrected:
@@ -241,90 +277,6 @@ def _newest(store: VoteStore, wanted: VoteFilter, limit: int) -> list[Vote]:
             break
         found += page
     return found
-
-
-def _list_table(found: list[Vote]) -> Table:
-    from rich.text import Text
-
-    from tiebreak.formatting.text import one_line
-
-    table = _table()
-    for heading in ("id", "time", "verdict"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("prompt", "left", "right", "voter"):
-        table.add_column(heading, overflow="fold")
-    for vote in found:
-        left, right = (f"{answer.model}: {answer.text}" for answer in (vote.left, vote.right))
-        table.add_row(
-            Text(vote.id, style="dim"),
-            Text(f"{vote.time:%Y-%m-%d %H:%M}"),
-            Text(vote.verdict),
-            *(Text(one_line(text, 60)) for text in (vote.prompt[-1][1], left, right, vote.voter)),
-        )
-    return table
-
-
-def _standings_table(result: Tally) -> Table:
-    from rich.text import Text
-
-    from tiebreak.formatting.text import one_line
-
-    table = _table()
-    table.add_column("model", overflow="fold")
-    for heading in ("games", "wins", "losses", "ties", "both bad", "score", "95% interval"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    names = [standing.model for standing in result.standings]
-    for each in result.standings:
-        name = one_line(each.model, 60)
-        if names.count(each.model) > 1:
-            name += f" ({one_line(each.fingerprint, 12)})"
-        counts = (each.games, each.wins, each.losses, each.ties, each.both_bad)
-        cells = [f"{count:,}" for count in counts]
-        table.add_row(Text(name), *cells, f"{each.score:.0f}", f"{each.low:.0f} – {each.high:.0f}")
-    return table
-
-
-def _agreement_line(found: Agreement) -> str:
-    if found.share is None:
-        return "No two voters compared the same two answers, so their agreement is not known."
-    return (
-        f"Two voters who saw the same comparison agreed in {found.share:.1%} of {found.pairs:,} cases, "
-        f"on {found.comparisons:,} comparisons."
-    )
-
-
-def _voters_line(found: Voters) -> str:
-    """How much of the votes the busiest voters cast; empty where there are none."""
-    if found.top_share is None or found.top_three_share is None:
-        return ""
-    if found.voters == 1:
-        return "All votes are of one voter."
-    three = f", the three busiest {found.top_three_share:.1%}" if found.voters > 3 else ""
-    return f"{found.voters:,} voters; the busiest ({found.top[0][0]}) cast {found.top_share:.1%} of the votes{three}."
-
-
-def _position_line(found: Position) -> str:
-    """How often the left answer won, and whether that is a lean; empty where no vote says left or right."""
-    if found.share is None or found.low is None or found.high is None:
-        return ""
-    lean = ""
-    if found.low > 0.5 or found.high < 0.5:
-        lean = f": voters lean to the {'left' if found.share > 0.5 else 'right'}"
-    votes = f"{found.left + found.right:,} votes for a side"
-    return f"Left won {found.share:.1%} of {votes} (95% interval {found.low:.1%} – {found.high:.1%}){lean}."
-
-
-def _table() -> Table:
-    from rich.table import Table
-
-    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_WIDE)
 
 
 def _print_json(value: Any) -> None:

@@ -50,7 +50,8 @@ def win_rate(
     """The win rate of verdicts.
 
     Args:
-        points: 1 where the model wins, 0 where it loses, one half for a tie, None where there is no verdict.
+        points: 1 where the model wins, 0 where it loses, one half for a tie, None where there is no verdict. What lies
+            between, the mean of several people, counts so in the win rate; elsewhere it is what most of them say.
         longer: characters that its answer has more.
         prompts: the prompt of each; None is a prompt of its own for each.
         seed: of every bootstrap.
@@ -105,8 +106,11 @@ class Agreement:
 
 
 def agreement(one: Sequence[float | None], other: Sequence[float | None]) -> Agreement | None:
-    """The agreement of two judges on the same comparisons; None where none has a verdict of both."""
-    both = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
+    """The agreement of two judges on the same comparisons; None where none has a verdict of both.
+
+    A verdict that is the mean of several people is what most of them say.
+    """
+    both = [(_most(a), _most(b)) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
     if not both:
         return None
     many = len(both)
@@ -116,6 +120,10 @@ def agreement(one: Sequence[float | None], other: Sequence[float | None]) -> Agr
     ) / (many * many)
     kappa = None if math.isclose(chance, 1) else (same - chance) / (1 - chance)
     return Agreement(many, same, kappa)
+
+
+def _most(point: float) -> float:
+    return 0.5 + 0.5 * ((point > 0.5) - (point < 0.5))
 
 
 def longer_by(after: Sequence[str], before: Sequence[str]) -> list[int]:

@@ -18,6 +18,8 @@ from tiebreak.recipe.section import Section
 KINDS = ("python", "command", "openai", "reward_model")
 OPENAI = "https://api.openai.com/v1"
 _WORDS = ("auto", "none", "bundled")
+_PEOPLE = ("people", "votes")
+_NO_PEOPLE = "people are asked by `tiebreak evaluate MODEL --against MODEL --votes URL`; no run waits for them"
 _HOW = (
     "write bundled, python:MODULE:FUNCTION, command:PROGRAM, reward_model:NAME, openai:MODEL@BASE_URL, "
     "or a mapping with one of the keys " + ", ".join(KINDS)
@@ -90,6 +92,8 @@ def read_judge(value: object) -> object:
         value = _from_text(value)
     if not isinstance(value, dict):
         raise ValueError(_HOW)
+    if any(key in _PEOPLE for key in value):
+        raise ValueError(_NO_PEOPLE)
     given = [kind for kind in KINDS if value.get(kind) is not None]
     unknown = [str(key) for key in value if key not in JudgeSection.model_fields]
     if unknown:
@@ -137,6 +141,8 @@ def _said(problem: Any) -> str:
 
 def _from_text(text: str) -> dict[str, Any]:
     kind, _, rest = text.partition(":")
+    if kind in _PEOPLE:
+        raise ValueError(_NO_PEOPLE)
     if kind not in KINDS or not rest:
         raise ValueError(_HOW)
     if kind != "openai":

@@ -38,13 +38,9 @@ def check_vote(vote: Vote) -> None:
     """
     check_id(vote.id)
     check_voter(vote.voter)
-    if not 1 <= len(vote.prompt) <= MAX_TURNS:
-        raise _wrong("prompt", f"A prompt must have 1 to {MAX_TURNS} turns, not {len(vote.prompt)}.")
-    _check_turns(vote.prompt, "prompt")
-    if vote.prompt[-1][0] != "user" or not vote.prompt[-1][1].strip():
-        raise _wrong("prompt", "A prompt must end with a turn of the user that has text.")
-    _check_answer(vote.left, "left")
-    _check_answer(vote.right, "right")
+    check_compared(vote.prompt, vote.left, vote.right)
+    if vote.comparison is not None:
+        check_id(vote.comparison)
     check_said(vote)
     for earlier in vote.corrections:
         check_said(earlier)
@@ -54,6 +50,17 @@ def check_vote(vote: Vote) -> None:
     check_time(vote.time)
     if vote.withdrawn:
         raise _wrong("withdrawn", "A new vote cannot be withdrawn.")
+
+
+def check_compared(prompt: Sequence[Turn], left: Answer, right: Answer) -> None:
+    """Refuse a prompt and two answers that cannot be kept."""
+    if not 1 <= len(prompt) <= MAX_TURNS:
+        raise _wrong("prompt", f"A prompt must have 1 to {MAX_TURNS} turns, not {len(prompt)}.")
+    _check_turns(prompt, "prompt")
+    if prompt[-1][0] != "user" or not prompt[-1][1].strip():
+        raise _wrong("prompt", "A prompt must end with a turn of the user that has text.")
+    _check_answer(left, "left")
+    _check_answer(right, "right")
 
 
 def check_time(time: datetime) -> None:
@@ -72,9 +79,9 @@ def check_said(said: Vote | EarlierVersion) -> None:
 
 
 def check_id(value: str) -> None:
-    """Refuse what is not the id of a vote."""
+    """Refuse what is not the id of a vote, of a comparison or of an evaluation."""
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise _wrong("id", "The id of a vote must be 32 hexadecimal digits in lower case.")
+        raise _wrong("id", "An id must be 32 hexadecimal digits in lower case.")
 
 
 def check_voter(value: str) -> None:

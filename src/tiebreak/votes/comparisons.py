@@ -86,8 +86,13 @@ def said_by(answer: Answer) -> str:
 
 def compared_in(vote: Vote) -> Compared:
     """What a vote is on; the same for all who saw the same, whichever answer stood left."""
-    first, second = sorted((said_by(vote.left), said_by(vote.right)))
-    return tuple((role, content.strip()) for role, content in vote.prompt), first, second
+    return compared(vote.prompt, vote.left, vote.right)
+
+
+def compared(prompt: Iterable[Turn], one: Answer, other: Answer) -> Compared:
+    """What two answers to a prompt are as a comparison, whichever comes first."""
+    first, second = sorted((said_by(one), said_by(other)))
+    return tuple((role, content.strip()) for role, content in prompt), first, second
 
 
 def comparisons(votes: Iterable[Vote]) -> list[Comparison]:

@@ -73,6 +73,7 @@ def csv_row(vote: Vote) -> dict[str, str]:
         "corrections": json.dumps([earlier.to_row() for earlier in vote.corrections], ensure_ascii=False)
         if vote.corrections
         else "",
+        "comparison": vote.comparison or "",
     }
     return {name: f"'{cell}" if cell.startswith(_FORMULA) else cell for name, cell in cells.items()}
 
@@ -93,7 +94,7 @@ _COLUMNS = (
     *("id", "time", "voter", "verdict", "winner", "prompt"),
     *_answer_cells("left", _NOTHING),
     *_answer_cells("right", _NOTHING),
-    *("reason", "edited", "withdrawn", "unblind", "corrections"),
+    *("reason", "edited", "withdrawn", "unblind", "corrections", "comparison"),
 )
 
 

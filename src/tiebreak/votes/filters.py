@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from tiebreak.votes.rows import microseconds
-from tiebreak.votes.tables import turns, votes
+from tiebreak.votes.tables import corrections, turns, votes
 from tiebreak.votes.vote import Verdict
 
 
@@ -52,6 +52,13 @@ def conditions(wanted: VoteFilter, *, sqlite: bool) -> list[ColumnElement[bool]]
     if wanted.contains:
         found.append(_contains(wanted.contains, sqlite))
     return found
+
+
+def counted() -> ColumnElement[bool]:
+    """The rule of `votes.vote.counts` as a condition on a row of `votes`, for where votes are only numbered."""
+    first = (corrections.c.vote == votes.c.id, corrections.c.number == 0)
+    before = select(corrections.c.verdict).where(*first).scalar_subquery()
+    return and_(votes.c.withdrawn.is_(False), or_(before.is_(None), before == votes.c.verdict))
 
 
 def _contains(text: str, sqlite: bool) -> ColumnElement[bool]:

@@ -40,8 +40,9 @@ def row_of(vote: Vote, changed: int, revision: int) -> dict[str, Any]:
         "withdrawn": vote.withdrawn,
         "withdrawn_by": vote.withdrawn_by,
         "revision": revision,
-        **_answer_columns("left", vote.left),
-        **_answer_columns("right", vote.right),
+        "comparison": vote.comparison,
+        **answer_columns("left", vote.left),
+        **answer_columns("right", vote.right),
     }
 
 
@@ -117,8 +118,8 @@ def vote_of(
     return Vote(
         id=row["id"],
         prompt=tuple((turn["role"], turn["content"]) for turn in turns),
-        left=_answer(row, "left"),
-        right=_answer(row, "right"),
+        left=answer_in(row, "left"),
+        right=answer_in(row, "right"),
         verdict=cast(Verdict, row["verdict"]),
         reason=row["reason"],
         edited=row["edited"],
@@ -127,6 +128,7 @@ def vote_of(
         withdrawn=bool(row["withdrawn"]),
         corrections=tuple(earlier_of(each) for each in earlier),
         withdrawn_by=row["withdrawn_by"],
+        comparison=row["comparison"],
     )
 
 
@@ -181,7 +183,8 @@ def moment(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
-def _answer_columns(side: str, answer: Answer) -> dict[str, Any]:
+def answer_columns(side: str, answer: Answer) -> dict[str, Any]:
+    """The columns of an answer, whose names begin with a side."""
     return {
         f"{side}_text": answer.text,
         f"{side}_model": answer.model,
@@ -192,7 +195,12 @@ def _answer_columns(side: str, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _answer(row: Mapping[str, Any], side: str) -> Answer:
+def answer_in(row: Mapping[str, Any], side: str) -> Answer:
+    """An answer from what `answer_columns` made.
+
+    Raises:
+        ValueError: what was written as JSON is none.
+    """
     return Answer(
         text=row[f"{side}_text"],
         model=row[f"{side}_model"],

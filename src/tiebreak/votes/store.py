@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from types import EllipsisType, TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, RowMapping, func, select, tuple_
+from sqlalchemy import Connection, func, select, tuple_
 
 from tiebreak.errors import InputError
 from tiebreak.votes.address import Address
@@ -25,9 +24,9 @@ from tiebreak.votes.checks import (
     check_verdict,
     check_vote,
 )
-from tiebreak.votes.database import damaged, empty_log, engine_for, explained, reading, writing
 from tiebreak.votes.filters import VoteFilter, conditions
-from tiebreak.votes.migrate import bring_up_to_date
+from tiebreak.votes.open_comparisons import OpenComparisons
+from tiebreak.votes.opened import OpenDatabase
 from tiebreak.votes.rows import (
     add_vote,
     change,
@@ -36,7 +35,6 @@ from tiebreak.votes.rows import (
     is_too_fast,
     locked,
     next_revision,
-    whole_votes,
 )
 from tiebreak.votes.tables import corrections, votes
 from tiebreak.votes.vote import EarlierVersion, Verdict, Vote
@@ -53,24 +51,20 @@ class VoteStore:
     Args:
         address: where the store lies.
         create: create the store if there is none; otherwise that is an error.
+    Attributes:
+        open_comparisons: answers that stand already and wait for votes.
     Raises:
         InputError, RunError: as for `open_votes`.
     """
 
     def __init__(self, address: Address, *, create: bool) -> None:
-        self._address = address
-        self._engine: Engine = engine_for(address)
-        try:
-            with explained(address):
-                bring_up_to_date(self._engine, address, create=create)
-        except BaseException:
-            self._engine.dispose()
-            raise
+        self._database = OpenDatabase(address, create=create)
+        self.open_comparisons = OpenComparisons(self._database)
 
     @property
     def name(self) -> str:
         """The address as messages show it, without a password."""
-        return self._address.shown
+        return self._database.address.shown
 
     def add(self, vote: Vote, *, a_minute: int = 0) -> bool:
         """Keep a vote. When this returns, the vote is on the disk.
@@ -84,7 +78,7 @@ class VoteStore:
             InputError: the vote holds what cannot be kept (see `check_vote`), or the voter votes too fast.
         """
         check_vote(vote)
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             revision = next_revision(connection)
             if a_minute and is_too_fast(connection, vote, a_minute):
                 raise InputError(
@@ -101,7 +95,7 @@ class VoteStore:
         given = list(new)
         for vote in given:
             check_vote(vote)
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             revision = next_revision(connection)
             return sum([add_vote(connection, vote, revision) for vote in given])
 
@@ -117,15 +111,15 @@ class VoteStore:
         place = tuple_(votes.c.revision, votes.c.id)
         if after is not None:
             where.append(place > tuple_(*after))
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             asked = select(votes).where(*where).order_by(votes.c.revision, votes.c.id).limit(MAX_PAGE)
             rows = connection.execute(asked).mappings().all()
-            found = self._whole(connection, rows)
+            found = self._database.whole(connection, rows)
         return [((int(row["revision"]), str(row["id"])), vote) for row, vote in zip(rows, found, strict=True)]
 
     def models(self) -> list[str]:
         """The names of all models that votes are on."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             columns = (votes.c.left_model, votes.c.right_model)
             asked = [select(column).where(votes.c.withdrawn.is_(False)).distinct() for column in columns]
             return sorted({str(name) for each in asked for name in connection.execute(each).scalars()})
@@ -133,7 +127,7 @@ class VoteStore:
     def get(self, id: str) -> Vote | None:
         """The vote of an id, withdrawn or not; None if there is none."""
         check_id(id)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             found = self._read(connection, [votes.c.id == id], 1)
         return found[0] if found else None
 
@@ -159,7 +153,7 @@ class VoteStore:
             raise InputError(f"A page must have 1 to {MAX_PAGE} votes, not {limit}.")
         if after is not None:
             check_id(after)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             where = self._conditions(wanted)
             if after is not None:
                 last = connection.execute(select(votes.c.time, votes.c.id).where(votes.c.id == after)).first()
@@ -178,7 +172,7 @@ class VoteStore:
 
     def count(self, wanted: VoteFilter = _COUNTING) -> int:
         """How many votes there are; by default those that are not withdrawn."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             count = connection.execute(select(func.count()).select_from(votes).where(*self._conditions(wanted)))
             return int(count.scalar_one())
 
@@ -213,7 +207,7 @@ class VoteStore:
         if not isinstance(edited, EllipsisType):
             check_edited(edited)
             changes["edited"] = edited
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             old = locked(connection, id)
             if old["withdrawn"]:
                 raise InputError("The vote was withdrawn, so it cannot be corrected.", where=f"vote {id}")
@@ -223,7 +217,7 @@ class VoteStore:
     def history(self, id: str) -> list[EarlierVersion]:
         """What a vote was before its corrections, oldest first; a withdrawn one without its texts."""
         check_id(id)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(
                 select(corrections).where(corrections.c.vote == id).order_by(corrections.c.number)
             ).mappings()
@@ -240,12 +234,12 @@ class VoteStore:
         Raises:
             InputError: there is no such vote.
         """
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             old = locked(connection, id)
             if old["withdrawn"]:
                 return False
             erase(connection, [old], by)
-        self._empty_log()
+        self._database.empty_log()
         return True
 
     def withdraw_voter(self, voter: str, *, by: str | None = None) -> int:
@@ -258,7 +252,7 @@ class VoteStore:
             How many votes were taken back; those that were withdrawn before are not counted.
         """
         _check_asked(VoteFilter(voter=voter))
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             theirs = (votes.c.voter == voter, votes.c.withdrawn.is_(False))
             found = (
                 connection.execute(select(votes).where(*theirs).order_by(votes.c.id).with_for_update()).mappings().all()
@@ -266,20 +260,20 @@ class VoteStore:
             if found:
                 erase(connection, found, by)
         if found:
-            self._empty_log()
+            self._database.empty_log()
         return len(found)
 
     def fingerprint(self) -> str:
         """A digest that differs when any vote was added, corrected or withdrawn."""
         digest = hashlib.sha256()
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             for row in sorted(connection.execute(select(votes.c.id, votes.c.changed)).tuples()):
                 digest.update(f"{row[0]}\0{row[1]}\n".encode())
         return digest.hexdigest()
 
     def close(self) -> None:
         """Close every connection. Votes that were acknowledged need no closing."""
-        self._engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -289,39 +283,14 @@ class VoteStore:
     ) -> None:
         self.close()
 
-    @property
-    def _sqlite(self) -> bool:
-        return self._address.kind == "sqlite"
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with explained(self._address), reading(self._engine) as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with explained(self._address), writing(self._engine) as connection:
-            yield connection
-
-    def _empty_log(self) -> None:
-        if self._sqlite:
-            with explained(self._address):
-                empty_log(self._engine)
-
     def _conditions(self, wanted: VoteFilter) -> list[Any]:
         _check_asked(wanted)
-        return conditions(wanted, sqlite=self._sqlite)
+        return conditions(wanted, sqlite=self._database.sqlite)
 
     def _read(self, connection: Connection, where: Sequence[Any], limit: int, newest_first: bool = False) -> list[Vote]:
         order = [column.desc() if newest_first else column.asc() for column in (votes.c.time, votes.c.id)]
         rows = connection.execute(select(votes).where(*where).order_by(*order).limit(limit)).mappings().all()
-        return self._whole(connection, rows)
-
-    def _whole(self, connection: Connection, rows: Sequence[RowMapping]) -> list[Vote]:
-        try:
-            return whole_votes(connection, rows)
-        except (ValueError, TypeError):
-            raise damaged(self._address) from None
+        return self._database.whole(connection, rows)
 
 
 def _check_asked(wanted: VoteFilter) -> None:

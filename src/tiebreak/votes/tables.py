@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-NEWEST = "0003"
+NEWEST = "0004"
 """The last migration that this version of Tiebreak knows."""
 VERSION_TABLE = "votes_version"
 
@@ -38,9 +38,11 @@ votes = Table(
     Column("right_before", Text),
     Column("withdrawn_by", String(128)),
     Column("revision", BigInteger, nullable=False),
+    Column("comparison", String(32)),
     Index("votes_by_time", "time", "id"),
     Index("votes_by_voter", "voter", "time"),
     Index("votes_by_revision", "revision", "id"),
+    Index("votes_by_comparison", "comparison", "voter"),
 )
 
 clock = Table("votes_clock", metadata, Column("revision", BigInteger, nullable=False))
@@ -67,3 +69,27 @@ corrections = Table(
     Column("edited", Text),
     Column("by", String(128)),
 )
+
+open_comparisons = Table(
+    "open_comparisons",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("evaluation", String(32), nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("prompt", Text, nullable=False),
+    *(
+        Column(f"{side}_{name}", kind, nullable=not required)
+        for side in ("first", "second")
+        for name, kind, required in (
+            ("text", Text, True),
+            ("model", Text, True),
+            ("fingerprint", Text, True),
+            ("sampling", Text, True),
+            ("seed", BigInteger, False),
+            ("before", Text, False),
+        )
+    ),
+    Index("open_comparisons_by_evaluation", "evaluation", "id"),
+)
+"""Two answers that wait for votes. A vote names the comparison that it answers; no foreign key ties the two together,
+since a vote may be imported where the comparison is not, and stays when the comparison is closed."""

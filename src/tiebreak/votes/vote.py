@@ -110,6 +110,8 @@ class Vote:
         withdrawn: taken back: its texts are erased, and it counts nowhere.
         corrections: what it was before each correction, oldest first.
         withdrawn_by: who took it back, as of `EarlierVersion.by`.
+        comparison: id of the open comparison that it answers (`votes.open_comparison`); None where the answers were
+            drawn for this vote.
     """
 
     id: str
@@ -124,6 +126,7 @@ class Vote:
     withdrawn: bool = False
     corrections: tuple[EarlierVersion, ...] = ()
     withdrawn_by: str | None = None
+    comparison: str | None = None
 
     @property
     def unblind(self) -> bool:
@@ -149,6 +152,7 @@ class Vote:
             "withdrawn": self.withdrawn,
             "corrections": [earlier.to_row() for earlier in self.corrections],
             "unblind": self.unblind,
+            "comparison": self.comparison,
         }
 
     @classmethod
@@ -166,6 +170,7 @@ class Vote:
             time=datetime.fromisoformat(row["time"]),
             withdrawn=row["withdrawn"],
             corrections=tuple(EarlierVersion.from_row(each) for each in row.get("corrections") or ()),
+            comparison=row.get("comparison"),
         )
 
 

@@ -195,6 +195,26 @@ def check_against(models: Sequence[str], against: str | None) -> None:
         raise InputError(f"'{against}' would be compared with itself.", where="--against", fix="name another model")
 
 
+def check_votes(url: str, against: str | None) -> None:
+    """Find in a moment what is wrong with putting answers to people; nothing is made or opened.
+
+    Args:
+        url: address of the store of votes.
+        against: the other model, if there is one.
+    Raises:
+        InputError: there is no other model, the address is not understood, or its folder is not there.
+    """
+    if against is None:
+        raise InputError(
+            "People compare two answers, and there is one model.",
+            where="--votes",
+            fix="name the model to compare with: --against MODEL",
+        )
+    path = parse_address(url).path
+    if path is not None and not os.path.isdir(path.parent):  # noqa: PTH112  Path fails at names that are too long
+        raise InputError(f"There is no folder '{path.parent}'.", where="--votes", fix="check the path, or create it")
+
+
 def check_settings(settings: Mapping[str, Any]) -> None:
     """Check the further keys of an evaluation by themselves.
 

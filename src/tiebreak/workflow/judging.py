@@ -23,9 +23,11 @@ from tiebreak.runs import RunFolder
 from tiebreak.runs.manifest import JudgeRecord
 from tiebreak.runs.sheet import Cell, Sheet
 from tiebreak.workflow.answers import SampledAnswers, sample_answers
-from tiebreak.workflow.early import check_against, check_settings
+from tiebreak.workflow.early import check_against, check_settings, check_votes
 from tiebreak.workflow.kl import MeasuredKl, OwnAnswers, measured_kl, own_answers, references
 from tiebreak.workflow.model import prepare_model
+from tiebreak.workflow.people import NAME as PEOPLE
+from tiebreak.workflow.people import Put, open_for_people, people_for
 from tiebreak.workflow.plain_text import read_plain_text
 from tiebreak.workflow.progress import Progress, progress_of
 from tiebreak.workflow.prompts import AskedPrompt, read_prompts
@@ -42,6 +44,8 @@ class AnswersQuestion:
         prompts: text file with a prompt a line, or a source of rows that have prompts.
         against: model that the others are compared with; None where each is judged alone.
         judges: as `judge_from_flag` gives them.
+        votes: store in which people judge, a path or a URL: what they have not answered is put to them, and what they
+            have is one more judge; needs `against`.
         config, data_dir, split, revision, schema, columns, transform, skip_bad_rows: of the prompts, as in a recipe's
             data section.
         most: prompts that are answered.
@@ -55,6 +59,7 @@ class AnswersQuestion:
     prompts: str
     against: str | None = None
     judges: tuple[Literal["bundled"] | JudgeSection, ...] = ()
+    votes: str | None = None
     config: str | None = None
     data_dir: str | None = None
     split: str | None = None
@@ -93,8 +98,8 @@ class ComparedAnswers:
 
     Attributes:
         answers: of the model.
-        judgements: one a judge.
-        agreement: of the first two judges, where there are two.
+        judgements: one a judge, people before the others.
+        agreement: of the first two judges that have verdicts, where there are two.
         changes: what else changed.
         text: the plain text that perplexity among it was measured on.
     """
@@ -185,6 +190,8 @@ def _evaluated(question: AnswersQuestion, progress: Progress) -> AnswersEvaluati
     judges = _judges(question)
     wanted = references(question.models, question.reference, question.against) if question.kl else {}
     prompts = _prompts(question)
+    if question.votes is not None:
+        open_for_people(question.votes, progress)
     progress.say(f"answers to {len(prompts):,} prompts")
     named = dict.fromkeys((*([question.against] if question.against else []), *question.models))
     asked_of = {name: _asked_of(name, question, prompts, progress, kl=name in wanted) for name in named}
@@ -199,8 +206,13 @@ def _evaluated(question: AnswersQuestion, progress: Progress) -> AnswersEvaluati
     for judge in judges:
         if (cost := _total(judge, list(asked.values()))) is not None:
             progress.say(f"{judge.name}: {cost_line(cost)}")
-    compared = tuple(_compared(judges, asked[one.name], one, against, progress) for one in others)
-    return AnswersEvaluation(tuple(prompts), against.sampled, compared=compared, kl=kl)
+    compared = []
+    for one in others:
+        people: list[Judge] = []
+        if question.votes is not None:
+            people = [people_for(question.votes, prompts, one.sampled, against.sampled, question.sampling)]
+        compared.append(_compared([*people, *judges], asked[one.name], one, against, progress))
+    return AnswersEvaluation(tuple(prompts), against.sampled, compared=tuple(compared), kl=kl)
 
 
 @dataclass(frozen=True)
@@ -232,8 +244,8 @@ def _asked_of(
     return _Asked(sampled, read, own)
 
 
-def estimate(question: AnswersQuestion) -> list[tuple[str, Cost | None]]:
-    """What each judge will be asked, at most; nothing is loaded, sampled or asked.
+def estimate(question: AnswersQuestion) -> list[tuple[str, Cost | Put | None]]:
+    """What each judge will be asked, at most; nothing is loaded, sampled or asked, and no store of votes is made.
 
     Returns:
         The name and the cost of each judge; the answers being as long as they may be, and all of them different.
@@ -242,11 +254,14 @@ def estimate(question: AnswersQuestion) -> list[tuple[str, Cost | None]]:
     long = "x" * (_BYTES * question.sampling.max_new_tokens)
     others = [name for name in question.models if name != question.against]
     asked = [_comparisons(prompts, [f"{n}{long}"] * len(prompts), [long] * len(prompts)) for n in range(len(others))]
-    return [(judge.name, _total(judge, asked)) for judge in judges]
+    people = [] if question.votes is None else [(PEOPLE, Put(len(prompts) * len(others)))]
+    return [*people, *((judge.name, _total(judge, asked)) for judge in judges)]
 
 
-def cost_line(cost: Cost) -> str:
+def cost_line(cost: Cost | Put) -> str:
     """A cost in a sentence."""
+    if isinstance(cost, Put):
+        return f"{cost.comparisons:,} comparisons to vote on"
     kept = f", {cost.kept:,} replies are kept" if cost.kept else ""
     return f"{cost.calls:,} calls, about {cost.tokens_in:,} tokens in and at most {cost.tokens_out:,} tokens out{kept}"
 
@@ -268,6 +283,8 @@ def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe:
 
 def _judges(question: AnswersQuestion) -> list[Judge]:
     check_against(question.models, question.against)
+    if question.votes is not None:
+        check_votes(question.votes, question.against)
     found = [judge for each in question.judges if (judge := open_judge(each, where="--judge")) is not None]
     for judge in found:
         if question.against is None and not isinstance(judge, PointwiseJudge):
@@ -292,7 +309,9 @@ def _prompts(question: AnswersQuestion) -> list[AskedPrompt]:
 
 
 def _comparisons(prompts: Sequence[AskedPrompt], first: Sequence[str], second: Sequence[str]) -> list[Comparison]:
-    return [Comparison(each.turns, *pair) for each, *pair in zip(prompts, first, second, strict=True)]
+    return [
+        Comparison(each.turns, one, other, each.tools) for each, one, other in zip(prompts, first, second, strict=True)
+    ]
 
 
 def _total(judge: Judge, asked: Sequence[Sequence[Comparison]]) -> Cost | None:
@@ -318,7 +337,8 @@ def _compared(
             verdicts = judge.compare(asked, update)
         wins = win_rate(verdicts.points, longer_by(answers.texts, against.texts))
         found.append(Judgement(judge.name, dict(judge.record), verdicts, wins))
-    both = agreement(found[0].verdicts.points, found[1].verdicts.points) if len(found) > 1 else None
+    said = [each.verdicts.points for each in found if each.verdicts.judged]
+    both = agreement(said[0], said[1]) if len(said) > 1 else None
     table = changes(
         against.texts,
         answers.texts,
@@ -343,6 +363,7 @@ def _judgement(each: Judgement) -> dict[str, Any]:
         "win_rate": None if each.win_rate is None else win_rate_json(each.win_rate),
         "consistent": each.verdicts.consistent,
         "first_place": each.verdicts.first_place,
+        "waiting": each.verdicts.waiting,
         "notes": dict(each.verdicts.notes),
     }
 

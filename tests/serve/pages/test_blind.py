@@ -10,7 +10,7 @@ import pytest
 from tests.serve.pages.engine_double import BASE, OTHER, RUN
 from tiebreak.serve.generation.engine import ServedModel
 from tiebreak.serve.pages.blind import (
-    Comparison,
+    DrawnComparison,
     drawn_models,
     going_on,
     new_comparison,
@@ -29,13 +29,13 @@ HELLO = (("user", "Hello"),)
 MODELS = (RUN, BASE, OTHER)
 
 
-def _answered(comparison: Comparison, left: str = "One", right: str = "Two") -> Comparison:
+def _answered(comparison: DrawnComparison, left: str = "One", right: str = "Two") -> DrawnComparison:
     comparison.drafts = [Draft(text, True, "stop", 4) for text in (left, right)]
     sign(comparison)
     return comparison
 
 
-def _new(sampling: SamplingSettings = SAMPLING, draws: Random | None = None) -> Comparison:
+def _new(sampling: SamplingSettings = SAMPLING, draws: Random | None = None) -> DrawnComparison:
     return new_comparison(HELLO, (RUN, BASE), sampling, draws or Random(0))
 
 

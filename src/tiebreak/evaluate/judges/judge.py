@@ -1,7 +1,7 @@
 """What a judge is: it gets comparisons of two answers to one prompt, and gives verdicts.
 
 A verdict is 1 where the first answer is better, 0 where the second one is, one half for a tie, and None where the judge
-gave none; why stands in the notes.
+gave none; why stands in the notes. Where several people judge, it is their mean.
 """
 
 from __future__ import annotations
@@ -28,11 +28,18 @@ def quiet(done: int) -> None:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two answers to one prompt."""
+    """Two answers to one prompt.
+
+    Attributes:
+        prompt: the conversation before them.
+        first, second: the answers.
+        tools: that they could call, as JSON text; None where there are none.
+    """
 
     prompt: Prompt
     first: str
     second: str
+    tools: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,12 +63,13 @@ class Verdicts:
     """What a judge says of comparisons, in their order.
 
     Attributes:
-        points: 1, 0, one half, or None.
+        points: 1, 0, one half, or None; between 0 and 1 where it is the mean of several people.
         first, second: the scores of the answers, by a judge of single ones.
         notes: why comparisons have no verdict, and what else is worth knowing, with how many it concerns.
         consistent: share of the comparisons asked in both orders in which the verdict was the same; None where the
             order does not matter, or none was asked in both.
         first_place: among those, the share of replies for whichever answer stood first, a tie being half.
+        waiting: comparisons that people were asked about and have not answered yet.
     """
 
     points: tuple[float | None, ...]
@@ -70,6 +78,7 @@ class Verdicts:
     notes: Mapping[str, int] = field(default_factory=dict)
     consistent: float | None = None
     first_place: float | None = None
+    waiting: int = 0
 
     @property
     def judged(self) -> int:

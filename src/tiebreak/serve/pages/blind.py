@@ -13,6 +13,7 @@ from tiebreak.serve.generation.engine import GenerationRequest, ServedModel
 from tiebreak.serve.pages.sampling_settings import MAX_SEED, SamplingSettings
 from tiebreak.serve.pages.streaming import Draft
 from tiebreak.serve.settings import Pairing
+from tiebreak.votes.open_comparison import OpenComparison, vote_id
 from tiebreak.votes.strengths import bradley_terry
 from tiebreak.votes.tally import Games, players_of, wins_of
 from tiebreak.votes.vote import Answer, Turn, Verdict, Vote, new_id, now
@@ -32,24 +33,22 @@ class Comparison:
 
     Attributes:
         prompt: the turns that were asked.
-        models: left and right, in the order that was drawn.
-        sampling: how answers are drawn.
         before: the turns of each side after the prompt, where the two went on by themselves.
         vote_id: drawn once, so that clicking twice votes once.
         drafts: the answers as they stand on the page, left and right.
         left, right: the same with their models, when both are whole.
         vote: what was voted.
+        open: id of the open comparison of the store that it is, whose answers stand already; None where it is none.
     """
 
     prompt: tuple[Turn, ...]
-    models: tuple[ServedModel, ServedModel]
-    sampling: SamplingSettings
     before: tuple[tuple[Turn, ...], tuple[Turn, ...]] = ((), ())
     vote_id: str = field(default_factory=new_id)
     drafts: list[Draft] = field(default_factory=lambda: [Draft(), Draft()])
     left: Answer | None = None
     right: Answer | None = None
     vote: Vote | None = None
+    open: str | None = None
 
     @property
     def whole(self) -> bool:
@@ -61,10 +60,37 @@ class Comparison:
         """Whether both sides said the same, so that there is nothing to vote on."""
         return self.left is not None and self.right is not None and self.left.turns == self.right.turns
 
+    def place(self, left: Answer, right: Answer) -> None:
+        """Put whole answers on their sides."""
+        self.left, self.right = left, right
+        self.before = (left.before, right.before)
+        self.drafts = [Draft(side.text, done=True, finish="stop", seed=side.seed) for side in (left, right)]
+
+
+@dataclass(kw_only=True)
+class DrawnComparison(Comparison):
+    """A comparison whose answers are drawn here.
+
+    Attributes:
+        models: left and right, in the order that was drawn.
+        sampling: how answers are drawn.
+    """
+
+    models: tuple[ServedModel, ServedModel]
+    sampling: SamplingSettings
+
+
+def standing_comparison(asked: OpenComparison, draws: Random) -> Comparison:
+    """An open comparison of the store on its way to a voter; which answer stands left is drawn."""
+    found = Comparison(asked.prompt, open=asked.id)
+    one, other = asked.first, asked.second
+    found.place(*((one, other) if draws.random() < 0.5 else (other, one)))
+    return found
+
 
 def new_comparison(
     prompt: tuple[Turn, ...], models: tuple[ServedModel, ServedModel], sampling: SamplingSettings, draws: Random
-) -> Comparison:
+) -> DrawnComparison:
     """A comparison that has no answers yet; which model stands left is drawn.
 
     Args:
@@ -76,10 +102,10 @@ def new_comparison(
     system: tuple[Turn, ...] = (("system", sampling.system),) if sampling.system and prompt[0][0] != "system" else ()
     one, other = models
     sides = (one, other) if draws.random() < 0.5 else (other, one)
-    return Comparison((*system, *prompt), sides, sampling)
+    return DrawnComparison((*system, *prompt), models=sides, sampling=sampling)
 
 
-def going_on(comparison: Comparison, text: str, draws: Random) -> Comparison:
+def going_on(comparison: DrawnComparison, text: str, draws: Random) -> DrawnComparison:
     """The next exchange of a comparison whose answers are whole.
 
     Before the vote each side goes on from its own answer, on the side where it stands. After it the sides are known, so
@@ -95,14 +121,15 @@ def going_on(comparison: Comparison, text: str, draws: Random) -> Comparison:
         raise ValueError("A comparison without two whole answers does not go on.")
     if comparison.vote is None:
         before = tuple((*side.before, ("assistant", side.text), ("user", text)) for side in (left, right))
-        return Comparison(comparison.prompt, comparison.models, comparison.sampling, (before[0], before[1]))
+        models, sampling = comparison.models, comparison.sampling
+        return DrawnComparison(comparison.prompt, (before[0], before[1]), models=models, sampling=sampling)
     vote = comparison.vote
     better = {"left": left, "right": right}.get(vote.verdict) or draws.choice((left, right))
     said = (*better.before, ("assistant", vote.edited or better.text), ("user", text))
     return new_comparison((*comparison.prompt, *said), comparison.models, comparison.sampling, draws)
 
 
-def requests_of(comparison: Comparison, draws: Random) -> list[GenerationRequest]:
+def requests_of(comparison: DrawnComparison, draws: Random) -> list[GenerationRequest]:
     """What is asked of the left and of the right side.
 
     Each has a seed of its own that is drawn here, whatever anybody chose: answers that somebody has the API make from
@@ -122,7 +149,7 @@ def requests_of(comparison: Comparison, draws: Random) -> list[GenerationRequest
     return found
 
 
-def sign(comparison: Comparison) -> None:
+def sign(comparison: DrawnComparison) -> None:
     """Note whose the answers are, where both are whole."""
     drafts = comparison.drafts
     if all(draft.whole for draft in drafts):
@@ -167,7 +194,7 @@ def vote_on(comparison: Comparison, verdict: Verdict, reason: str, edited: str, 
     if comparison.left is None or comparison.right is None:
         raise ValueError("A comparison without two whole answers has no vote.")
     return Vote(
-        id=comparison.vote_id,
+        id=comparison.vote_id if comparison.open is None else vote_id(comparison.open, voter),
         prompt=comparison.prompt,
         left=comparison.left,
         right=comparison.right,
@@ -176,4 +203,5 @@ def vote_on(comparison: Comparison, verdict: Verdict, reason: str, edited: str, 
         edited=edited.strip() or None,
         voter=voter,
         time=now(),
+        comparison=comparison.open,
     )

@@ -13,9 +13,9 @@ from tiebreak.errors import InputError, TiebreakError
 from tiebreak.serve.api.guard import RateLimit, client_of
 from tiebreak.serve.generation.engine import find_model
 from tiebreak.serve.pages.agenda import Agenda
+from tiebreak.serve.pages.ballot import ballot, keep_vote
 from tiebreak.serve.pages.blind import (
-    VERDICT_NAMES,
-    Comparison,
+    DrawnComparison,
     drawn_models,
     going_on,
     new_comparison,
@@ -25,7 +25,6 @@ from tiebreak.serve.pages.blind import (
 )
 from tiebreak.serve.pages.compare_view import (
     EMPTY,
-    KEYS_HINT,
     KEYS_JS,
     comparison_html,
     tally_table,
@@ -35,9 +34,10 @@ from tiebreak.serve.pages.context import PageContext, Session
 from tiebreak.serve.pages.markup import notice
 from tiebreak.serve.pages.sampling_settings import SamplingSettings, checked_text, sampling_of, settings_fold
 from tiebreak.serve.pages.streaming import stream_answers
+from tiebreak.serve.pages.waiting import WaitingPart
 from tiebreak.serve.settings import Pairing
 from tiebreak.votes.count import RunningCount
-from tiebreak.votes.vote import Turn, Verdict, Vote
+from tiebreak.votes.vote import Turn, Verdict
 from tiebreak.votes.voters import known_voter, new_voter, voter_of
 
 PAIRINGS: dict[str, Pairing] = {
@@ -50,10 +50,11 @@ _GONE = "This comparison is no longer known here: ask for two new answers."
 _NONE = "There are no two answers to go on from yet."
 _SAME = "Both answers are the same, so there is nothing to vote on. Go on, or ask for two others."
 _SAME_AGAIN = "Both answers were the same: two others are being drawn."
-_TAKEN_BACK = "You have withdrawn the vote on these answers. Ask for two new ones."
 _UNKEPT = "Votes are not kept here, so there is nothing to vote on: `tiebreak serve … --votes votes.db` keeps them."
 _FULL = "The conversation is too long to go on with: ask for two new answers."
 _DONE = "You have voted on all prompts. Thank you."
+_STANDING = "These answers are of an evaluation and go on no further: type a prompt and get two new ones."
+_NONE_WAITS = "No comparison waits for your vote any more. Thank you."
 _DRAWS = 4  # of answers, while both are the same
 _OF_AN_ADDRESS = 10  # times as many votes as of one voter, since several may sit behind one address
 
@@ -90,23 +91,8 @@ class ComparePage:
             ]
         self.answers = gr.HTML(EMPTY, elem_id="compare-answers")
         self.word = gr.HTML("", elem_id="compare-word", js_on_load=KEYS_JS)
-        with gr.Column(visible=False, elem_id="compare-vote") as self.ballot:
-            with gr.Row(elem_classes="tb-verdicts"):
-                buttons = {
-                    verdict: gr.Button(label, elem_id=f"vote-{verdict}") for verdict, label in VERDICT_NAMES.items()
-                }
-            gr.HTML(KEYS_HINT)
-            with gr.Accordion("Say why, or write a better answer (optional)", open=False):
-                self.reason = gr.Textbox(
-                    label="Why?", lines=2, max_length=settings.max_reason_chars, elem_id="compare-reason"
-                )
-                self.edited = gr.Textbox(
-                    label="A better answer",
-                    info="What the model should have said; it becomes the chosen answer in training.",
-                    lines=4,
-                    max_length=settings.max_edited_chars,
-                    elem_id="compare-edited",
-                )
+        self.ballot, self.reason, self.edited, buttons = ballot(settings)
+        self.waiting = WaitingPart(context)
         self.box = gr.Textbox(
             label="Prompt",
             placeholder="Type a prompt for both",
@@ -123,7 +109,7 @@ class ComparePage:
             self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="compare-stop")
         self.fold = settings_fold(settings, "compare", seed=False)
         self.tally = gr.HTML("", elem_id="compare-tally")
-        self.opened = [self.progress, self.tally]
+        self.opened = [self.progress, self.tally, *self.waiting.shown]
         self._connect(buttons)
 
     def _connect(self, buttons: dict[Verdict, Any]) -> None:
@@ -135,14 +121,17 @@ class ComparePage:
         self.next.click(self.ask_next, [*which, *self.fold], shown, **quiet)
         self.on.click(self.go_on, [self.session, self.voter, self.box], shown, **quiet)
         self.stop.click(self.halt, self.session, None, **quiet)
+        standing = [self.answers, self.word, self.ballot, self.reason, self.edited, self.on, *self.waiting.shown]
+        self.waiting.next.click(self.show_waiting, [self.session, self.voter], standing, **quiet)
         self.pairing.change(lambda how: [gr.update(visible=how == "chosen")] * 2, self.pairing, self.models, **quiet)
-        voted = [self.answers, self.word, self.ballot, self.reason, self.edited, self.voter, self.tally, self.progress]
+        voted = [self.answers, self.word, self.ballot, self.reason, self.edited, self.voter, *self.opened]
         for verdict, button in buttons.items():
             button.click(self._voting(verdict), [self.session, self.voter, self.reason, self.edited], voted, **quiet)
 
     def open(self, session: Session, voter: Any) -> dict[Any, Any]:
         """Show what has become of the votes since."""
-        return {self.progress: self.agenda.html(known_voter(voter)), self.tally: self._count()}
+        done = self.agenda.html(known_voter(voter))
+        return {self.progress: done, self.tally: self._count(), **self.waiting.view(voter)}
 
     async def ask(
         self, session: Session, voter: Any, pairing: str, first: str, second: str, text: str | None, *fold: Any
@@ -187,23 +176,47 @@ class ComparePage:
             said = checked_text(text, "message", settings.max_prompt_chars).strip()
             if before is None or not before.whole:
                 raise InputError(_NONE)
+            if not isinstance(before, DrawnComparison):
+                raise InputError(_STANDING)
             if not said:
                 raise InputError("There is no message yet: type what comes next, for both.")
             if len(before.prompt) + len(before.before[0]) + 2 > settings.max_turns:
                 raise InputError(_FULL)
             if session.compare_stop is not None:
                 raise InputError(_BUSY)
-            session.comparison = going_on(before, said, self.context.draws)
+            found = session.comparison = going_on(before, said, self.context.draws)
         except TiebreakError as error:
             yield {self.word: notice(error.what, "bad")}
             return
         yield {self.box: ""}
-        async for shown in self._answer(session, session.comparison):
+        async for shown in self._answer(session, found):
             yield shown
+
+    async def show_waiting(self, session: Session, voter: Any) -> dict[Any, Any]:
+        """Show answers of an evaluation, which stand already and wait for this voter."""
+        try:
+            found = await asyncio.to_thread(self.waiting.following, session, voter)
+            if session.compare_stop is not None:
+                raise InputError(_BUSY)
+        except TiebreakError as error:
+            return {self.word: notice(error.what, "bad")}
+        line = await asyncio.to_thread(self.waiting.view, voter)
+        if found is None:
+            return {self.word: notice(_NONE_WAITS, "good"), **line}
+        session.comparison = found
+        return {
+            self.answers: comparison_html(found),
+            self.word: "",
+            self.ballot: gr.update(visible=True),
+            self.reason: "",
+            self.edited: "",
+            self.on: gr.update(visible=False),
+            **line,
+        }
 
     def _begun(
         self, session: Session, prompt: tuple[Turn, ...], pairing: str, first: str, second: str, how: SamplingSettings
-    ) -> Comparison:
+    ) -> DrawnComparison:
         """A new comparison, of models that the voter chose or that are drawn."""
         context, models = self.context, tuple(self.context.engine.models())
         if session.compare_stop is not None:
@@ -216,10 +229,10 @@ class ComparePage:
         else:
             games = {} if self.running is None or kind == "uniform" else self.running.games()
             two = drawn_models(models, games, kind, context.draws)
-        session.comparison = new_comparison(prompt, two, how, context.draws)
-        return session.comparison
+        begun = session.comparison = new_comparison(prompt, two, how, context.draws)
+        return begun
 
-    async def _answer(self, session: Session, comparison: Comparison) -> AsyncGenerator[dict[Any, Any]]:
+    async def _answer(self, session: Session, comparison: DrawnComparison) -> AsyncGenerator[dict[Any, Any]]:
         """Write both answers; where they are the same, draw others a few times."""
         context = self.context
         stop = session.compare_stop = asyncio.Event()
@@ -255,7 +268,7 @@ class ComparePage:
                 session.compare_stop = None
         yield self._asked(comparison)
 
-    def _asked(self, comparison: Comparison) -> dict[Any, Any]:
+    def _asked(self, comparison: DrawnComparison) -> dict[Any, Any]:
         kept, whole, same = self.context.votes is not None, comparison.whole, comparison.same
         word = ""
         if not whole:
@@ -295,7 +308,8 @@ class ComparePage:
         comparison, settings = session.comparison, self.context.settings
         key = known_voter(voter) or new_voter()
         try:
-            if comparison is None or not comparison.whole or self.context.votes is None:
+            store = self.context.votes
+            if comparison is None or not comparison.whole or store is None:
                 raise InputError(_GONE)
             if comparison.same:
                 raise InputError(_SAME)
@@ -303,7 +317,8 @@ class ComparePage:
                 raise InputError(f"There were too many votes from this address: try again in {wait} s.")
             why = checked_text(reason, "reason", settings.max_reason_chars)
             better = checked_text(edited, "better answer", settings.max_edited_chars)
-            await asyncio.to_thread(self._keep, comparison, vote_on(comparison, verdict, why, better, voter_of(key)))
+            vote, often = vote_on(comparison, verdict, why, better, voter_of(key)), settings.votes_per_minute
+            await asyncio.to_thread(keep_vote, store, comparison, vote, a_minute=often)
         except TiebreakError as error:
             return {self.word: notice(f"The vote is not kept. {error.sentences}", "bad")}
         return {
@@ -315,16 +330,6 @@ class ComparePage:
             self.voter: key,
             **await asyncio.to_thread(self.open, session, key),
         }
-
-    def _keep(self, comparison: Comparison, vote: Vote) -> None:
-        """Write it; whoever clicks twice has voted already, and is shown what was kept."""
-        store = self.context.votes
-        if store is not None and not store.add(vote, a_minute=self.context.settings.votes_per_minute):
-            there = store.get(vote.id)
-            if there is None or there.withdrawn:
-                raise InputError(_TAKEN_BACK)
-            vote = there
-        comparison.vote = vote
 
     def _count(self) -> str:
         """The tally of the votes."""

@@ -6,7 +6,7 @@ from collections import Counter
 
 from tiebreak.formatting.numbers import DASH, percent
 from tiebreak.serve.pages.blind import VERDICT_NAMES, Comparison
-from tiebreak.serve.pages.markup import answer_card, escaped_line, notice
+from tiebreak.serve.pages.markup import answer_card, escaped_line, notice, said
 from tiebreak.serve.pages.streaming import Draft
 from tiebreak.votes.tally import Standing, Tally
 from tiebreak.votes.vote import Answer, Turn
@@ -23,21 +23,24 @@ KEYS_JS = """
 if (!window.tiebreakKeys) {
   window.tiebreakKeys = true;
   const votes = {ArrowLeft: 'left', ArrowRight: 'right', t: 'tie', b: 'both_bad'};
-  const typing = 'input, textarea, select, [contenteditable], [role=tab], [role=listbox], [role=option], [role=slider]';
+  const typing = 'input, textarea, select, [contenteditable], [role=listbox], [role=option], [role=slider]';
   document.addEventListener('keydown', (event) => {
     const box = event.target.closest?.('#compare-box textarea');
     if (box && event.key === 'Enter' && !event.shiftKey && !event.isComposing) setTimeout(() => box.blur());
-    const verdict = votes[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!verdict || event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
-    if (event.target.closest?.(typing)) return;
-    const button = document.getElementById('vote-' + verdict);
-    if (!button || button.offsetParent === null) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const ids = key === 'n' ? ['compare-waiting-next', 'compare-next'] : votes[key] ? ['vote-' + votes[key]] : [];
+    if (!ids.length || event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+    const tab = event.target.closest?.('[role=tab]');  // which arrows move from one to the next
+    if (event.target.closest?.(typing) || (tab && key !== 'n')) return;
+    const button = ids.map((id) => document.getElementById(id)).find((one) => one && one.offsetParent !== null);
+    if (!button) return;
     event.preventDefault();
+    tab?.blur();
     button.click();
   });
 }
 """
-"""Votes by key, while the buttons are there and nobody is typing."""
+"""Votes and the next comparison by key, while the buttons are there and nobody is typing."""
 
 
 def comparison_html(comparison: Comparison | None, *, named: bool = False) -> str:
@@ -49,7 +52,10 @@ def comparison_html(comparison: Comparison | None, *, named: bool = False) -> st
     """
     if comparison is None:
         return EMPTY
-    parts = [_turn(turn) for turn in comparison.prompt if turn[0] != "system"]
+    if comparison.open is None:
+        parts = [_turn(turn) for turn in comparison.prompt if turn[0] != "system"]
+    else:  # nobody here has typed the prompt, or can see it elsewhere
+        parts = [_in_full(turn) for turn in comparison.prompt]
     for one, other in zip(*comparison.before, strict=True):
         parts.append(_turn(one) if one[0] == "user" else _sides(_earlier(one, "Left"), _earlier(other, "Right")))
     cards = []
@@ -66,9 +72,9 @@ def thanks(comparison: Comparison) -> str:
     """What the page says when a vote is kept."""
     if comparison.vote is None or comparison.left is None or comparison.right is None:
         return ""
-    said = VERDICT_NAMES[comparison.vote.verdict].lower()
+    verdict = VERDICT_NAMES[comparison.vote.verdict].lower()
     names = f"Left was {_plain(comparison.left)}, right was {_plain(comparison.right)}."
-    return notice(f"Thank you. Your vote “{said}” is kept. {names}", "good")
+    return notice(f"Thank you. Your vote “{verdict}” is kept. {names}", "good")
 
 
 def progress_html(done: int, of: int) -> str:
@@ -110,6 +116,15 @@ def _turn(turn: Turn) -> str:
     if role == "assistant":
         return answer_card(_said(content), "Both go on from", "The answer that both go on from")
     return f'<p class="tb-asked">{escaped_line(content, 300)}</p>'
+
+
+def _in_full(turn: Turn) -> str:
+    role, content = turn
+    if role == "assistant":
+        return answer_card(_said(content), "Earlier answer", "An earlier answer, to which the conversation goes on")
+    name = "Instructions to the models" if role == "system" else "Prompt"
+    words = f'<p class="tb-label">{name}</p>' if role == "system" else ""
+    return f'<div class="tb-asked tb-whole" role="group" tabindex="0" aria-label="{name}">{words}{said(content)}</div>'
 
 
 def _earlier(turn: Turn, side: str) -> str:

@@ -88,6 +88,7 @@ class Session:
         editing: the message of the conversation that is being edited.
         comparison: the comparison that is shown.
         skipped: prompts of the team's file that the voter went past, by number.
+        passed: open comparisons of the store that were shown here, by id.
         chat_stop, compare_stop: set when the user wants no more; None while nothing is generated.
         pages: id of the last vote of each page before the one that is shown.
         filtered: when the browser asked for the votes that are shown, in milliseconds of its own clock.
@@ -102,6 +103,7 @@ class Session:
     editing: int | None = None
     comparison: Comparison | None = None
     skipped: set[int] = field(default_factory=set)
+    passed: set[str] = field(default_factory=set)
     chat_stop: asyncio.Event | None = None
     compare_stop: asyncio.Event | None = None
     pages: list[str] = field(default_factory=list)

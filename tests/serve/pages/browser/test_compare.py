@@ -10,6 +10,7 @@ import pytest
 
 from tests.serve.pages.browser.conftest import Site
 from tests.serve.pages.browser.steps import choose, compare, open_page, settled, until, vote
+from tests.votes.made import EVALUATION, answer, asked
 
 _SECRETS = ("tern", "Tern", "plover", "Plover", "f1f1f1f1", "b0b0b0b0", "c2c2c2c2")
 
@@ -172,3 +173,40 @@ def test_equal_answers_are_said_and_have_no_buttons(page: Any, site: Site) -> No
     page.get_by_role("button", name="Get Two Answers").click()
     page.get_by_text("Both answers are the same, so there is nothing to vote on.").wait_for()
     assert page.locator("#vote-left").count() == 0
+
+
+def test_answers_of_an_evaluation_are_voted_on_by_key_and_blind_until_the_vote(page: Any, site: Site) -> None:
+    first = answer("To go left.", "tern-run", fingerprint="f1f1f1f1aaaa", seed=None)
+    second = answer("To go right.", "plover", fingerprint="c2c2c2c2cccc", seed=None)
+    questions = [asked(number, first=first, second=second) for number in range(2)]
+    open_page(page, "Compare")
+    page.locator("#compare-tally h2").wait_for()
+    assert page.locator("#compare-waiting-next").count() == 0
+    site.votes.open_comparisons.add_all(questions)
+    open_page(page, "Chat")
+    site.wire.sent.clear()
+    open_page(page, "Compare")
+    page.get_by_text("2 comparisons from evaluations wait for your vote").wait_for()
+    page.keyboard.press("n")  # the tab that was clicked has the focus
+    page.locator("#vote-left").wait_for()
+    settled(page, site.wire)
+    came = b"".join(body for _, body in site.wire.sent).decode()
+    shown = page.locator("#compare-answers").evaluate("element => element.outerHTML")
+    hidden = (*_SECRETS, EVALUATION, *(each.id for each in questions))
+    assert "To go left." in came
+    assert [secret for secret in hidden if secret in came or secret in shown] == []
+    left, right = page.locator("#compare-answers .tb-answer .tb-said").all_inner_texts()
+    page.keyboard.press("ArrowLeft")
+    page.locator("#compare-word .tb-good").wait_for()
+    page.get_by_text("1 comparison from evaluations waits for your vote").wait_for()
+    (kept,) = site.votes.votes()
+    assert (kept.left.text, kept.right.text, kept.verdict) == (left, right, "left")
+    assert kept.comparison in {each.id for each in questions}
+    page.get_by_role("button", name="Next Comparison").click()
+    page.locator("#vote-left").wait_for()
+    page.keyboard.press("t")
+    page.locator("#compare-word .tb-good").wait_for()
+    page.locator("#compare-waiting-next").wait_for(state="hidden")
+    assert len({kept.comparison for kept in site.votes.votes()}) == 2
+    assert site.engine.requests == []
+    site.votes.open_comparisons.close(EVALUATION)

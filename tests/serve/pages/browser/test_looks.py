@@ -12,6 +12,7 @@ import pytest
 from tests.chromium import axe_script, serious_faults
 from tests.serve.pages.browser.conftest import Site
 from tests.serve.pages.browser.steps import answered, choose, compare, drawn, open_page, say, vote
+from tests.votes.made import EVALUATION, asked
 from tiebreak.recipe import Recipe
 from tiebreak.runs.folder import RunFolder
 from tiebreak.runs.metrics_file import append_metrics
@@ -66,6 +67,13 @@ def test_no_page_has_a_serious_fault_of_accessibility(seen: Any, site: Site, run
     check("ballot")
     vote(seen, "Tie")
     check("tally")
+    site.votes.open_comparisons.add_all([asked(prompt=(("system", "Be brief."), ("user", "line\n" * 99)))])
+    open_page(seen, "Chat")
+    open_page(seen, "Compare")
+    seen.get_by_role("button", name="Next Comparison").click()
+    seen.locator("#vote-left").wait_for()
+    check("open comparison")
+    site.votes.open_comparisons.close(EVALUATION)
     open_page(seen, "Runs")
     seen.locator("#runs-run svg").first.wait_for()
     seen.get_by_role("button", name="Train a model").click()
