@@ -1,8 +1,8 @@
 """report.html: everything about a run in one file that needs no network and runs no script.
 
 Gathers what the page shows; the form stands in `templates/`. Every text passes through `visible` and HTML escaping by
-the template engine's own settings, so that no line of the template can forget it. The only markup that is not
-escaped is the SVG that Tiebreak draws, which holds numbers and fixed words.
+the template engine's own settings (`environment`). The only markup that is not escaped is the SVG that Tiebreak draws,
+which holds numbers and fixed words.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tiebreak.errors import InputError
 from tiebreak.files import write_text
 from tiebreak.formatting import numbers
-from tiebreak.formatting.text import one_line, shortened, visible
-from tiebreak.report.drawing import DrawnPlot, draw_plots
+from tiebreak.formatting.text import shortened
+from tiebreak.report.drawing import draw_plots
+from tiebreak.report.environment import environment, markup, template_file
 from tiebreak.report.facts import data_facts, dropped, model_facts, run_facts
 from tiebreak.report.steps import SHOWN
 from tiebreak.report.table import result_rows
@@ -29,16 +30,11 @@ from tiebreak.runs.metrics_file import read_metrics
 from tiebreak.runs.samples import Sample
 from tiebreak.runs.steps import steps_table
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-_TEMPLATES = Path(__file__).parent / "templates"
 _MOST_SAMPLES = 50
 _MOST_TURNS = 12
 _MOST_MOVED = 5
 _MOST_STEPS = 4 * SHOWN
 _MOST_REASONS = 40
-_ANSWER_LIMIT = 6000
 _RECIPE_LIMIT = 20_000
 
 
@@ -91,10 +87,10 @@ def write_report(run: RunFolder) -> Path:
 def render(recorded: Recorded) -> str:
     """The report as HTML."""
     manifest, samples, folder = recorded.manifest, recorded.samples, recorded.folder
-    plots = [(plot, _markup(plot)) for plot in draw_plots(recorded.metrics)]
+    plots = [(plot, markup(plot.svg)) for plot in draw_plots(recorded.metrics)]
     steps = steps_table(recorded.metrics)
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             name=Path(folder).name or folder,
@@ -118,7 +114,7 @@ def render(recorded: Recorded) -> str:
             recipe=shortened(recorded.recipe, _RECIPE_LIMIT),
             commands=commands(manifest, folder, has_model=recorded.has_model),
             snippet=python_snippet(manifest, f"{folder}/model") if recorded.has_model else "",
-            css=_css(),
+            css=template_file("page.css"),
         )
     )
 
@@ -133,40 +129,6 @@ def moved_most(pairs: Sequence[HeldOutPair]) -> list[tuple[str, list[HeldOutPair
         ("The rejected answer became the likelier one", [pair for pair in by_gain if pair.flipped == "to rejected"]),
     ]
     return [(title, found[:_MOST_MOVED]) for title, found in groups if found]
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    def harmless(value: object) -> object:
-        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        finalize=harmless,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["line"] = one_line
-    environment.filters["nats"] = lambda value: numbers.signed(value, digits=2)
-    environment.filters["share"] = numbers.percent
-    environment.filters["answer"] = lambda value: shortened(value, _ANSWER_LIMIT)
-    return environment
-
-
-def _markup(plot: DrawnPlot) -> str:
-    from markupsafe import Markup
-
-    return Markup(plot.svg)
-
-
-def _css() -> str:
-    from markupsafe import Markup
-
-    return Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8"))
 
 
 def _recipe_text(run: RunFolder) -> str:
