@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from tiebreak.workflow.callback import Callback, Event
     from tiebreak.workflow.evaluate import Question, evaluate_model
     from tiebreak.workflow.evaluation import Evaluation
+    from tiebreak.workflow.evaluation_report import write_evaluation
     from tiebreak.workflow.export import export_run
+    from tiebreak.workflow.harness import HarnessEvaluation, HarnessQuestion, evaluate_harness
     from tiebreak.workflow.judging import AnswersEvaluation, AnswersQuestion, evaluate_answers
     from tiebreak.workflow.progress import Progress
     from tiebreak.workflow.rows import load_demonstrations, load_preferences, load_unpaired
@@ -49,6 +51,8 @@ _WHERE = {
     "Demonstration": "tiebreak.data.preference",
     "Evaluation": "tiebreak.workflow.evaluation",
     "Event": "tiebreak.workflow.callback",
+    "HarnessEvaluation": "tiebreak.workflow.harness",
+    "HarnessQuestion": "tiebreak.workflow.harness",
     "Limits": "tiebreak.serve.settings",
     "Message": "tiebreak.data.preference",
     "Preference": "tiebreak.data.preference",
@@ -65,6 +69,7 @@ _WHERE = {
     "Vote": "tiebreak.votes",
     "VoteStore": "tiebreak.votes.store",
     "evaluate_answers": "tiebreak.workflow.judging",
+    "evaluate_harness": "tiebreak.workflow.harness",
     "evaluate_model": "tiebreak.workflow.evaluate",
     "export_run": "tiebreak.workflow.export",
     "judge_from_flag": "tiebreak.recipe",
@@ -81,6 +86,7 @@ _WHERE = {
     "sft": "tiebreak.workflow.train",
     "train": "tiebreak.workflow.train",
     "tune_process": "tiebreak.process.allocator",
+    "write_evaluation": "tiebreak.workflow.evaluation_report",
 }
 # Names of before, which still work and say what they are called now.
 _RENAMED = {
@@ -97,6 +103,8 @@ __all__ = [
     "Demonstration",
     "Evaluation",
     "Event",
+    "HarnessEvaluation",
+    "HarnessQuestion",
     "InputError",
     "Interrupted",
     "Limits",
@@ -118,6 +126,7 @@ __all__ = [
     "VoteStore",
     "__version__",
     "evaluate_answers",
+    "evaluate_harness",
     "evaluate_model",
     "export_run",
     "judge_from_flag",
@@ -135,6 +144,7 @@ __all__ = [
     "sft",
     "train",
     "tune_process",
+    "write_evaluation",
 ]
 
 

@@ -105,12 +105,14 @@ class AnswersEvaluation:
         against: the answers that the others are compared with; None where each is judged alone.
         compared: one a model; without `against` empty.
         alone: without `against`, each model's answers and what each judge says of them.
+        source: of the prompts.
     """
 
     prompts: tuple[AskedPrompt, ...]
     against: SampledAnswers | None
     compared: tuple[ComparedAnswers, ...] = ()
     alone: tuple[tuple[SampledAnswers, tuple[JudgeRecord, ...]], ...] = ()
+    source: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -180,7 +182,7 @@ def _evaluated(question: AnswersQuestion, progress: Progress) -> AnswersEvaluati
             progress.say(f"{each.model}: {each.too_long:,} prompts are as long as the model takes: empty answers")
     if question.against is None:
         alone = tuple((sampled[name], tuple(_alone(judges, prompts, sampled[name]))) for name in question.models)
-        return AnswersEvaluation(tuple(prompts), None, alone=alone)
+        return AnswersEvaluation(tuple(prompts), None, alone=alone, source=question.prompts)
     against = sampled[question.against]
     others = [sampled[name] for name in question.models if name != question.against]
     asked = {each.model: _comparisons(prompts, each.texts, against.texts) for each in others}
@@ -191,6 +193,7 @@ def _evaluated(question: AnswersQuestion, progress: Progress) -> AnswersEvaluati
         tuple(prompts),
         against,
         compared=tuple(_compared(judges, asked[each.model], each, against, progress) for each in others),
+        source=question.prompts,
     )
 
 
