@@ -263,7 +263,7 @@ def evaluate(
         with redirect_stdout(sys.stderr):
             benchmarks = evaluate_harness(benched, loaded=loaded, progress=stderr_progress())
     if out is not None:
-        command = command_line(sys.argv)
+        command = command_line(["tiebreak", *sys.argv[1:]])
         write_evaluation(
             out, pairs=found, answers=answers, harness=benchmarks, against=against, command=command, force=force
         )

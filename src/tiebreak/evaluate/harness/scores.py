@@ -112,11 +112,10 @@ def error_of(
     many = len(values)
     if many < 2 or aggregate is None:
         return None
-    if aggregate == "mean":
-        found = float(np.std(np.asarray(values, dtype=np.float64), ddof=1)) / math.sqrt(many)
-    else:
-        again = [aggregate([values[i] for i in drawn]) for drawn in _drawn(many, draws)]
-        found = float(np.std(again, ddof=1))
+    again = values if aggregate == "mean" else [aggregate([values[i] for i in each]) for each in _drawn(many, draws)]
+    with np.errstate(invalid="ignore"):  # of what is not finite there is no error
+        spread = float(np.std(np.asarray(again, dtype=np.float64), ddof=1))
+    found = spread / math.sqrt(many) if aggregate == "mean" else spread
     return found if math.isfinite(found) else None
 
 

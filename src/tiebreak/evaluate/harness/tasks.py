@@ -78,9 +78,7 @@ def load_tasks(names: Sequence[str], folder: Path | None = None, *, where: str =
         InputError: there is no such task, its data cannot be had, or it cannot be asked here.
     """
     check_harness(names, folder, where=where)
-    from lm_eval.tasks import TaskManager
-
-    manager = TaskManager(include_path=None if folder is None else str(folder))
+    manager = _manager(names, folder)
     own = _own_names(manager, folder)
     for name in names:
         if name not in manager.all_tasks:
@@ -109,6 +107,19 @@ def quiet_tasks() -> Iterator[None]:
         yield
     finally:
         module.tqdm = shown
+
+
+def _manager(names: Sequence[str], folder: Path | None) -> Any:
+    """What knows the tasks: those of the user's folder alone where they are all that is asked for, since it takes
+    seconds to read the thousands that come with the harness.
+    """
+    from lm_eval.tasks import TaskManager
+
+    if folder is None:
+        return TaskManager()
+    alone = TaskManager(include_path=str(folder), include_defaults=False)
+    # A group may have tasks of the harness in it.
+    return alone if set(names) <= set(alone.all_subtasks) else TaskManager(include_path=str(folder))
 
 
 def _load(manager: Any, name: str, where: str) -> Any:
