@@ -48,6 +48,8 @@ ELSEWHERE = {
     "bundled/manners.py": "bundled/test_judge.py",
     "bundled/requests.py": "bundled/test_judge.py",
     "cli/answers_view.py": "workflow/test_judging.py",
+    "cli/evaluation_view.py": "cli/test_evaluate.py",
+    "cli/harness_view.py": "cli/test_evaluate.py",
     "cli/chat.py": "end_to_end/test_journey.py",
     "cli/export.py": "docs/test_commands_run.py",
     "cli/loop.py": "docs/test_commands_run.py",
@@ -74,6 +76,7 @@ ELSEWHERE = {
     "objectives/pointwise.py": "objectives/test_against_trl.py",
     "objectives/reference_free.py": "objectives/test_against_papers.py",
     "recipe/objective_section.py": "recipe/test_sections.py",
+    "report/environment.py": "report/test_page.py",
     "report/facts.py": "report/test_page.py",
     "report/usage.py": "report/test_card.py",
     "serve/api/answering.py": "serve/api/test_routes.py",
@@ -92,7 +95,10 @@ ELSEWHERE = {
     "votes/migrations/versions/0003_teams.py": "votes/test_migrate.py",
     "votes/rows.py": "votes/test_store.py",
     "votes/strengths.py": "votes/test_tally.py",
+    "workflow/answer_sections.py": "workflow/test_evaluation_report.py",
     "workflow/evaluate.py": "workflow/test_adapters.py",
+    "workflow/harness_sections.py": "workflow/test_evaluation_report.py",
+    "workflow/pair_sections.py": "workflow/test_evaluation_report.py",
     "workflow/chat.py": "end_to_end/test_journey.py",
 }
 

@@ -25,6 +25,7 @@ Tone = Literal["", "better", "worse"]
 
 TEXT_LIMIT = 1_500
 """Characters of a text that are shown."""
+_CODE_LIMIT = 20_000
 _MOST_TURNS = 6
 
 
@@ -201,6 +202,7 @@ def render(page: EvaluationPage) -> str:
             draw=lambda interval, scale: markup(draw(interval, scale)),
             drawing=lambda picture: markup(picture.svg),
             text=lambda words: shortened(words, TEXT_LIMIT),
+            code=lambda words: shortened(words, _CODE_LIMIT),
             most_turns=_MOST_TURNS,
         )
     )

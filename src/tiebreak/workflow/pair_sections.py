@@ -9,6 +9,7 @@ import numpy as np
 
 from tiebreak.evaluate.bootstrap import Estimate
 from tiebreak.evaluate.compare import Difference
+from tiebreak.evaluate.measured_pairs import MeasuredPairs
 from tiebreak.formatting.numbers import decimal, hundredths, signed, with_interval
 from tiebreak.formatting.text import shortened
 from tiebreak.report.evaluation_page import (
@@ -40,8 +41,8 @@ def pair_sections(found: Sequence[Evaluation], against: str | None) -> Iterator[
     for one in found:
         yield _of_model(one, f"What {one.model} prefers" if several else "What the model prefers")
     for one in found:
-        if one.measured is not None and one.model != against:
-            yield _most_wrong(one, f"Pairs that {one.model} gets most wrong" if several else "Pairs most wrong")
+        if one.measured is not None and one.texts is not None and one.model != against:
+            yield _most_wrong(one.measured, one.texts, f"Pairs that {one.model} gets most wrong" if several else "Pairs most wrong")
 
 
 def sentences(found: Sequence[Evaluation], against: str | None) -> Iterator[str]:
@@ -153,10 +154,7 @@ def _of_model(one: Evaluation, title: str) -> Section:
     return Section(title, tables=tuple(tables), facts=facts)
 
 
-def _most_wrong(one: Evaluation, title: str) -> Section:
-    pairs, texts = one.measured, one.texts
-    assert pairs is not None  # asked before
-    assert texts is not None  # every evaluation with figures of its pairs has their texts
+def _most_wrong(pairs: MeasuredPairs, texts: Sequence[Mapping[str, Any]], title: str) -> Section:
     wrong = int((pairs.right < 1).sum())
     order = np.argsort(pairs.margin, kind="stable")[: min(wrong, _MOST_PAIRS)]
     examples = []

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import REPOSITORY
+from tests.docs.blocks import blocks_of
 from tests.evaluate.harness.folder import needs_harness, own_tasks
 from tiebreak.errors import InputError
 from tiebreak.evaluate.harness import tasks
@@ -106,3 +108,12 @@ def test_the_harness_has_its_bar_again_afterwards() -> None:
         assert list(task.tqdm([1, 2])) == [1, 2]
         assert task.tqdm is not before
     assert task.tqdm is before
+
+
+@needs_harness
+def test_the_task_file_of_the_documents_is_one(folder: Path) -> None:
+    (text,) = [each.text for each in blocks_of(REPOSITORY / "docs" / "evaluate.md") if each.text.startswith("task: ")]
+    (folder / "facts.yaml").write_text(text)
+    (task,) = load_tasks(["tiebreak_facts"], folder).tasks.values()
+    assert len(task.eval_docs) == 20
+    assert set(task.aggregation()) == {"acc", "acc_norm"}

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tiebreak.errors import InputError
 from tiebreak.evaluate.harness.scores import DRAWS, Aggregate, Score, TaskScore, difference, error_of
 from tiebreak.evaluate.harness.tasks import LoadedTasks, quiet_tasks
 from tiebreak.models.embeddings import rows_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _LOGITS = 2**28  # numbers at a time: 1 GiB
 _MOST_TEXTS = 64

@@ -8,11 +8,11 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     const said = cell.dataset.sort === undefined ? cell.textContent.trim() : cell.dataset.sort;
     return { empty: said === "", number: Number(said), text: said };
   };
-  const compare = (column) => (first, second) => {
+  const compare = (column, sign) => (first, second) => {
     const one = keyOf(first, column), other = keyOf(second, column);
-    if (one.empty || other.empty) return Number(one.empty) - Number(other.empty);
+    if (one.empty || other.empty) return Number(one.empty) - Number(other.empty); // nothing to sort by stands last
     const numbers = !Number.isNaN(one.number) && !Number.isNaN(other.number);
-    return numbers ? one.number - other.number : one.text.localeCompare(other.text);
+    return sign * (numbers ? one.number - other.number : one.text.localeCompare(other.text));
   };
   const headings = Array.from(table.tHead.rows[0].cells).filter((cell) => cell.tagName === "TH");
   headings.forEach((heading, column) => {
@@ -27,8 +27,7 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
       const rows = before.slice();
       if (next !== null) {
         heading.setAttribute("aria-sort", next);
-        rows.sort(compare(column));
-        if (next === "descending") rows.reverse();
+        rows.sort(compare(column, next === "ascending" ? 1 : -1));
       }
       body.append(...rows);
     });
