@@ -220,7 +220,7 @@ def test_benchmarks_are_a_table_a_model(benchmarks: list[HarnessQuestion], quest
         "task  metric                documents  before           after            difference",
         "all   acc                   20         0.2500 ± 0.1000  0.5000 ± 0.2500  +0.2500 ± 0.1000",
         "read  ppl, lower is better  20         12.0000          0.5000 ± 0.2500  −0.5000",
-        "1 tasks of groups are in --json and --out alone",
+        "in --json and --out alone: the tasks of groups, 1",
         "",
         "lm-evaluation-harness 0.4.13: other, the first 20 documents of each task, by the chat template",
         "task   metric  documents  value",

@@ -193,7 +193,10 @@ def test_in_a_browser_it_fits_sorts_and_lets_no_other_script_run(tmp_path: Path)
         shown.set_viewport_size({"width": 1280, "height": 800})
         assert shown.evaluate("document.documentElement.scrollWidth") == 1280
         table = shown.locator("table").first
-        names = lambda: table.locator("tbody th").all_text_contents()  # noqa: E731
+
+        def names() -> list[str]:
+            return list(table.locator("tbody th").all_text_contents())
+
         assert names() == ["b", "a", "c"]
         heading = table.locator("thead button").nth(1)
         heading.click()

@@ -197,6 +197,7 @@ def test_judges_have_their_rates_their_counts_and_their_agreement() -> None:
     assert traits.rows[0].interval is None  # no share
     assert dict(found.facts)["agreement of the first two judges"].startswith("Cohen's kappa")
     assert ("says text: text", "1") in found.facts
+    assert dict(found.facts)["says text: more prompts needed to see"].startswith("2 points: ")
 
 
 def test_answers_that_are_judged_most_different_come_first() -> None:

@@ -20,7 +20,7 @@ def harness_lines(found: HarnessEvaluation) -> Iterator[str]:
         yield from _table(one)
         hidden = len({row.task for row in one.rows if row.part})
         if hidden:
-            yield f"{hidden:,} tasks of groups are in --json and --out alone"
+            yield f"in --json and --out alone: the tasks of groups, {hidden:,}"
 
 
 def _table(one: HarnessComparison) -> Iterator[str]:

@@ -101,6 +101,9 @@ def _compared(one: ComparedAnswers, found: AnswersEvaluation) -> Section:
     for each in one.judgements:
         if each.win_rate is None:
             facts.append((each.judge, "no verdict"))
+        else:
+            more = ", ".join(f"{step} points: {many:,}" for step, many in each.win_rate.more_prompts.items())
+            facts.append((f"{each.judge}: more prompts needed to see", more))
         facts += [(f"{each.judge}: {note}", f"{count:,}") for note, count in each.verdicts.notes.items()]
     return Section(
         f"Answers of {one.answers.model} against {found.against.model}", tables=tuple(tables), facts=tuple(facts)

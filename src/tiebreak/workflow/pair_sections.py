@@ -42,7 +42,9 @@ def pair_sections(found: Sequence[Evaluation], against: str | None) -> Iterator[
         yield _of_model(one, f"What {one.model} prefers" if several else "What the model prefers")
     for one in found:
         if one.measured is not None and one.texts is not None and one.model != against:
-            yield _most_wrong(one.measured, one.texts, f"Pairs that {one.model} gets most wrong" if several else "Pairs most wrong")
+            yield _most_wrong(
+                one.measured, one.texts, f"Pairs that {one.model} gets most wrong" if several else "Pairs most wrong"
+            )
 
 
 def sentences(found: Sequence[Evaluation], against: str | None) -> Iterator[str]:

@@ -49,7 +49,7 @@ def test_what_is_no_mean_is_drawn_again_and_the_same_each_time() -> None:
     values = [float(i % 2) for i in range(100)]
 
     def mean(drawn: list[Any]) -> float:
-        return sum(drawn) / len(drawn)
+        return float(sum(drawn)) / len(drawn)
 
     by_draws = error_of(values, mean)
     assert by_draws == error_of(values, mean)
@@ -69,7 +69,7 @@ def test_a_difference_is_taken_document_by_document() -> None:
 
 def test_a_difference_of_what_is_no_mean_is_drawn_by_pairs() -> None:
     def largest(drawn: list[Any]) -> float:
-        return max(drawn)
+        return float(max(drawn))
 
     before, after = scored([1, 2, 3], aggregate=largest), scored([2, 3, 4], aggregate=largest)
     found = difference(replace(after, score=Score(4)), replace(before, score=Score(3)))
