@@ -18,7 +18,7 @@ HEAVY = frozenset(
     {
         *("torch", "transformers", "datasets", "peft", "accelerate", "bitsandbytes", "safetensors", "trl"),
         *("gradio", "fastapi", "starlette", "uvicorn", "sqlalchemy", "alembic", "matplotlib", "pyarrow", "pandas"),
-        *("wandb", "trackio", "tensorboard", "mlflow", "openpyxl"),
+        *("wandb", "trackio", "tensorboard", "mlflow", "openpyxl", "lm_eval"),
     }
 )
 """Libraries that take long to import. The command line answers `--help` without any of them."""

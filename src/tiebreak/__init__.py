@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from tiebreak.workflow.callback import Callback, Event
     from tiebreak.workflow.evaluate import Question, evaluate_model
     from tiebreak.workflow.evaluation import Evaluation
+    from tiebreak.workflow.evaluation_report import write_evaluation
     from tiebreak.workflow.export import export_run
     from tiebreak.workflow.frontier import frontier
+    from tiebreak.workflow.harness import HarnessEvaluation, HarnessQuestion, evaluate_harness
     from tiebreak.workflow.judging import AnswersEvaluation, AnswersQuestion, evaluate_answers
     from tiebreak.workflow.progress import Progress
     from tiebreak.workflow.rows import load_demonstrations, load_preferences, load_unpaired
@@ -55,6 +57,8 @@ _WHERE = {
     "Evaluation": "tiebreak.workflow.evaluation",
     "Event": "tiebreak.workflow.callback",
     "FrontierPoint": "tiebreak.report.frontier",
+    "HarnessEvaluation": "tiebreak.workflow.harness",
+    "HarnessQuestion": "tiebreak.workflow.harness",
     "Limits": "tiebreak.serve.settings",
     "Message": "tiebreak.data.preference",
     "Preference": "tiebreak.data.preference",
@@ -72,6 +76,7 @@ _WHERE = {
     "VoteStore": "tiebreak.votes.store",
     "compare_runs": "tiebreak.report.beside",
     "evaluate_answers": "tiebreak.workflow.judging",
+    "evaluate_harness": "tiebreak.workflow.harness",
     "evaluate_model": "tiebreak.workflow.evaluate",
     "export_run": "tiebreak.workflow.export",
     "frontier": "tiebreak.workflow.frontier",
@@ -90,6 +95,7 @@ _WHERE = {
     "sft": "tiebreak.workflow.train",
     "train": "tiebreak.workflow.train",
     "tune_process": "tiebreak.process.allocator",
+    "write_evaluation": "tiebreak.workflow.evaluation_report",
     "write_frontier": "tiebreak.report.frontier",
 }
 # Names of before, which still work and say what they are called now.
@@ -109,6 +115,8 @@ __all__ = [
     "Evaluation",
     "Event",
     "FrontierPoint",
+    "HarnessEvaluation",
+    "HarnessQuestion",
     "InputError",
     "Interrupted",
     "Limits",
@@ -131,6 +139,7 @@ __all__ = [
     "__version__",
     "compare_runs",
     "evaluate_answers",
+    "evaluate_harness",
     "evaluate_model",
     "export_run",
     "frontier",
@@ -150,6 +159,7 @@ __all__ = [
     "sft",
     "train",
     "tune_process",
+    "write_evaluation",
     "write_frontier",
 ]
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -12,10 +15,14 @@ from typer.testing import CliRunner
 from tests.evaluate.tables import measured
 from tiebreak.cli.main import app
 from tiebreak.errors import InputError
+from tiebreak.evaluate.harness import tasks
+from tiebreak.evaluate.harness.scores import HarnessRow, Score
+from tiebreak.evaluate.harness.tasks import LoadedTasks
 from tiebreak.workflow import evaluate as workflow
-from tiebreak.workflow import judging
+from tiebreak.workflow import harness, judging
 from tiebreak.workflow.evaluate import Question
 from tiebreak.workflow.evaluation import Evaluation
+from tiebreak.workflow.harness import HarnessComparison, HarnessEvaluation, HarnessQuestion
 from tiebreak.workflow.judging import AnswersEvaluation, AnswersQuestion
 
 FOUND = Evaluation(pairs=40, dropped={}, reference="bundled:base", metrics={"eval_loss": 0.5}, judge=None)
@@ -160,3 +167,122 @@ def test_a_model_that_would_be_compared_with_itself_is_said_first(questions: lis
     assert isinstance(error, InputError)
     assert "compared with itself" in str(error)
     assert not questions
+
+
+ROW = HarnessRow("facts", "acc", "none", 0, 20, True, group=False, part=False, after=Score(0.5, 0.25))
+ROWS = (
+    replace(ROW, task="all", group=True, before=Score(0.25, 0.1), difference=Score(0.25, 0.1)),
+    replace(ROW, part=True, before=Score(0.25, 0.1), difference=Score(0.25)),
+    replace(ROW, task="read", metric="ppl", higher_is_better=False, before=Score(12), difference=Score(-0.5)),
+)
+BENCHMARKS = HarnessEvaluation(
+    version="0.4.13",
+    tasks=("all", "read"),
+    task_versions={"facts": "1.0"},
+    limit=20,
+    chat=True,
+    models=(HarnessComparison("after", "before", ROWS, 0), HarnessComparison("other", None, (ROW,), 0)),
+)
+
+
+@pytest.fixture
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> list[HarnessQuestion]:
+    """What was asked of the harness, which is there."""
+    asked: list[HarnessQuestion] = []
+
+    def evaluate_harness(question: HarnessQuestion, *, loaded: object, progress: object) -> HarnessEvaluation:
+        asked.append(question)
+        return BENCHMARKS
+
+    monkeypatch.setattr(tasks, "find_spec", lambda name: ModuleSpec(name, None))
+    monkeypatch.setattr(harness, "open_tasks", lambda question: LoadedTasks((), {}, {}, ""))
+    monkeypatch.setattr(harness, "evaluate_harness", evaluate_harness)
+    return asked
+
+
+def test_flags_are_the_question_of_the_benchmarks(benchmarks: list[HarnessQuestion], tmp_path: Path) -> None:
+    flags = ["--harness", "all, read", "--harness-tasks", str(tmp_path), "--harness-limit", "20", "--harness-chat"]
+    more = ["--against", "c", "--set", "train.precision=fp32"]
+    done = CliRunner().invoke(app, ["evaluate", "a", "b", "a", *flags, *more])
+    assert done.exit_code == 0, done.exception
+    CliRunner().invoke(app, ["evaluate", "a", "--harness", "all"])
+    assert benchmarks == [
+        HarnessQuestion(
+            ("a", "b"), ("all", "read"), "c", tmp_path, 20, chat=True, settings={"train.precision": "fp32"}
+        ),
+        HarnessQuestion(("a",), ("all",)),
+    ]
+
+
+def test_benchmarks_are_a_table_a_model(benchmarks: list[HarnessQuestion], questions: list[Question]) -> None:
+    shown = CliRunner().invoke(app, ["evaluate", "after", "--harness", "all,read"])
+    assert shown.stdout.splitlines() == [
+        "lm-evaluation-harness 0.4.13: after against before, the first 20 documents of each task, by the chat template",
+        "task  metric                documents  before           after            difference",
+        "all   acc                   20         0.2500 ± 0.1000  0.5000 ± 0.2500  +0.2500 ± 0.1000",
+        "read  ppl, lower is better  20         12.0000          0.5000 ± 0.2500  −0.5000",
+        "in --json and --out alone: the tasks of groups, 1",
+        "",
+        "lm-evaluation-harness 0.4.13: other, the first 20 documents of each task, by the chat template",
+        "task   metric  documents  value",
+        "facts  acc     20         0.5000 ± 0.2500",
+    ]
+    both = CliRunner().invoke(app, ["evaluate", "after", "--data", "a", "--harness", "all", "--json"])
+    found = json.loads(both.stdout)
+    assert found["model"] == "after"
+    assert found["harness"] == json.loads(json.dumps(BENCHMARKS.to_json()))
+    assert len(questions) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--harness", ""], "No task is named"),
+        (["--harness", "a,,b"], "No task is named"),
+        (["--harness", "a", "--harness-tasks", "nothing"], "no folder 'nothing'"),
+        (["--harness-limit", "3", "--data", "b"], "No benchmark is named"),
+        (["--harness-chat", "--data", "b"], "No benchmark is named"),
+        (["--harness", "a", "--judge", "bundled"], "nothing to measure on"),
+        (["--harness", "a", "--out", "page.txt"], "is no page"),
+        (["--harness", "a", "--out", "nothing/page.html"], "no folder 'nothing'"),
+    ],
+)
+def test_what_is_wrong_with_benchmarks_is_found_first(
+    flags: list[str], says: str, benchmarks: list[HarnessQuestion], questions: list[Question]
+) -> None:
+    error = CliRunner().invoke(app, ["evaluate", "a", *flags]).exception
+    assert isinstance(error, InputError)
+    assert says in str(error)
+    assert not benchmarks
+    assert not questions
+
+
+def test_the_missing_extra_is_said_before_torch_is_loaded() -> None:
+    program = (
+        "import sys; from tiebreak.evaluate.harness import tasks; tasks.find_spec = lambda name: None\n"
+        "from tiebreak.cli.main import run\n"
+        "try: run(['evaluate', 'bundled:base', '--harness', 'hellaswag'])\n"
+        "finally: print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert 'pip install "tiebreak[harness]"' in done.stderr
+    assert done.stdout.strip() == "False"
+
+
+def test_the_whole_evaluation_is_written_with_its_command(
+    questions: list[Question], benchmarks: list[HarnessQuestion], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "page.html"
+    flags = ["evaluate", "after", "--data", "a", "--harness", "all", "--out", str(path)]
+    monkeypatch.setattr(sys, "argv", ["/somewhere/tiebreak", *flags])
+    done = CliRunner().invoke(app, flags)
+    assert done.exit_code == 0, done.exception
+    written = path.read_text()
+    assert f"tiebreak evaluate after --data a --harness all --out {path}" in written
+    assert "/somewhere" not in written
+    again = CliRunner().invoke(app, flags)
+    assert isinstance(again.exception, InputError)
+    assert "exists" in str(again.exception)
+    assert len(questions) == 1
+    assert CliRunner().invoke(app, [*flags, "--force"]).exit_code == 0

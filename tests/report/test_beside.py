@@ -147,7 +147,7 @@ def test_a_disk_that_does_not_take_it_is_an_error_that_names_the_file(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tiebreak.report.page.write_text", full)
+    monkeypatch.setattr("tiebreak.report.page_file.write_text", full)
     with pytest.raises(RunError, match="No space left") as caught:
         compare_runs([run.path for run in two_runs(tmp_path)], out=tmp_path / "compare.html")
     assert caught.value.where == str(tmp_path / "compare.html")

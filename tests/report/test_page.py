@@ -147,7 +147,8 @@ def test_the_page_names_nothing_on_a_network(tmp_path: Path) -> None:
     # The browser runs what has the hash that the policy names: the bytes between the tags, and no others.
     (written,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(written.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+    policy += "base-uri 'none'; form-action 'none'"
     assert ("content", policy) in page.attributes
 
 

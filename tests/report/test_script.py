@@ -9,7 +9,7 @@ def test_the_policy_has_the_hash_of_the_script() -> None:
     # `printf 'alert(1)' | openssl dgst -sha256 -binary | base64`
     assert policy("alert(1)") == (
         "default-src 'none'; style-src 'unsafe-inline'; "
-        "script-src 'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI='"
+        "script-src 'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI='; base-uri 'none'; form-action 'none'"
     )
     assert policy("alert(1) ") != policy("alert(1)")
 

@@ -170,7 +170,7 @@ def test_a_password_is_in_no_record() -> None:
 
 
 def _sampled(model: str, fingerprint: str) -> SampledAnswers:
-    return SampledAnswers(model, ("a",), (True,), (1,), 0, 1, 0, {"fingerprint": fingerprint})
+    return SampledAnswers(model, ("a",), (True,), (1,), ((1,),), ((2,),), 0, 1, 0, {"fingerprint": fingerprint})
 
 
 def test_an_evaluation_is_known_by_prompts_models_and_sampling() -> None:

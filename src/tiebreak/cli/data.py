@@ -92,8 +92,9 @@ def inspect(
     )
     if html is not None:
         from tiebreak.data.profile.html import profile_page
+        from tiebreak.report.page_file import write_page
 
-        _write_page(html, profile_page(result))
+        write_page(html, profile_page(result))
         typer.echo(f"The page is {html}.", err=True)
     if as_json:
         import json
@@ -219,12 +220,3 @@ def _check_page(path: Path) -> None:
 
     if path.is_dir() or not path.parent.is_dir():
         raise InputError(f"The page cannot be written to '{path}'.", where="--html", fix="name a file in a folder")
-
-
-def _write_page(path: Path, page: str) -> None:
-    from tiebreak.errors import RunError
-
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"The page cannot be written: {error.strerror}.", where=str(path)) from None

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from tiebreak.evaluate.compare import Difference
     from tiebreak.workflow.evaluation import Evaluation
     from tiebreak.workflow.judging import AnswersEvaluation
 
 EXAMPLE = "Example: tiebreak evaluate runs/mine --data held_out.jsonl"
 
 _ROWS, _ANSWERS, _RESULTS = "Which rows, and how they are read", "Answers and judges", "Results"
+_HARNESS = "Benchmarks of lm-evaluation-harness"
 
 
 def evaluate(
@@ -125,6 +126,27 @@ def evaluate(
             rich_help_panel=_RESULTS,
         ),
     ] = None,
+    harness: Annotated[
+        str | None,
+        typer.Option(
+            help="Tasks, with commas: hellaswag,arc_easy. A run is shown beside its base, or the model of --against.",
+            metavar="TASKS",
+            rich_help_panel=_HARNESS,
+        ),
+    ] = None,
+    harness_tasks: Annotated[
+        Path | None, typer.Option(help="Folder of task files of your own.", metavar="FOLDER", rich_help_panel=_HARNESS)
+    ] = None,
+    harness_limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first N documents of each task.", rich_help_panel=_HARNESS)
+    ] = None,
+    harness_chat: Annotated[
+        bool, typer.Option("--harness-chat", help="Put prompts through the chat template.", rich_help_panel=_HARNESS)
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the whole evaluation as one page: a file in .html.", rich_help_panel=_RESULTS),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -143,6 +165,7 @@ def evaluate(
 ) -> None:
     """Measure models on preferences: how often the chosen completion has the higher reward, and where it has not."""
     import json
+    import sys
     from dataclasses import asdict
 
     from tiebreak.cli.terminal import quiet_libraries, stderr_progress
@@ -150,17 +173,26 @@ def evaluate(
     from tiebreak.data.forms.roles import parse_flag
     from tiebreak.data.reading.sources import SourceSpec
     from tiebreak.errors import InputError
+    from tiebreak.evaluate.harness.tasks import check_harness
+    from tiebreak.report.page_file import check_page
     from tiebreak.runs.sheet import check_sheet, write_sheet
     from tiebreak.workflow.early import check_against, check_model, check_settings, check_source, check_votes
 
     kl = kl or frontier_out is not None
     answered = bool(prompts or judge or votes or answers_out or dry_run or kl)
-    if data is None and prompts is None:
+    if data is None and prompts is None and (answered or harness is None):
         raise InputError(
             "There is nothing to measure on.",
             where="--data",
-            fix="add --data SOURCE, or --prompts FILE for answers alone",
+            fix="add --data SOURCE, --prompts FILE for answers alone, or --harness TASKS for benchmarks",
         )
+    tasks = tuple(name.strip() for name in harness.split(",")) if harness is not None else ()
+    if harness is not None:
+        check_harness(tasks, harness_tasks, harness_limit)
+    elif harness_tasks is not None or harness_limit is not None or harness_chat:
+        raise InputError("No benchmark is named.", where="--harness", fix="name tasks: --harness hellaswag,arc_easy")
+    if out is not None:
+        check_page(out, force=force)
     if pairs_out is not None and data is None:
         raise InputError("--pairs-out writes pairs, and there are none.", where="--pairs-out", fix="add --data SOURCE")
     if answers_out is not None:
@@ -188,9 +220,12 @@ def evaluate(
     if data is not None:
         check_source(SourceSpec(data, config, data_dir, split, revision))
     quiet_libraries()
+    from tiebreak.cli.evaluation_view import evaluation_json, evaluation_lines
     from tiebreak.generation.sampling import Sampling
     from tiebreak.workflow.evaluate import Question, evaluate_models
+    from tiebreak.workflow.evaluation_report import write_evaluation
     from tiebreak.workflow.judging import AnswersQuestion, estimate, evaluate_answers
+    from tiebreak.workflow.lifecycle import command_line
 
     own = prompts is None  # the prompts are those of --data, which its flags describe
     of_data: dict[str, Any] = {
@@ -227,52 +262,60 @@ def evaluate(
         said = [{"name": name, "cost": None if cost is None else asdict(cost)} for name, cost in costs]
         typer.echo(json.dumps({"judges": said}, indent=2) if as_json else "\n".join(estimate_lines(costs)))
         return
+    benchmarks = None
+    if harness is not None:
+        from tiebreak.workflow.harness import HarnessQuestion, evaluate_harness, open_tasks
+
+        benched = HarnessQuestion(
+            models=tuple(dict.fromkeys(models)),
+            tasks=tasks,
+            against=against,
+            folder=harness_tasks,
+            limit=harness_limit,
+            chat=harness_chat,
+            settings=changes,
+        )
+        with redirect_stdout(sys.stderr):  # the code of a task may print
+            loaded = open_tasks(benched)
     answers = evaluate_answers(asked, progress=stderr_progress()) if answered else None
     if answers is not None and answers_out is not None:
         write_sheet(answers.sheet(), answers_out, force=force)
         typer.echo(f"each answer: {answers_out}", err=True)
     if answers is not None and frontier_out is not None:
         _draw(answers, frontier_out, force=force)
-    if data is None:
-        assert answers is not None  # there are prompts
-        _show_answers(answers, as_json=as_json)
-        return
-    # Answers that are judged here need no verdicts of the data's own judge besides.
-    unjudged = {"evaluate.judge": "none"} if answered else {}
-    question = Question(
-        model=models[0],
-        data=data,
-        reference=reference,
-        max_length=max_length,
-        limit=limit,
-        beta=beta,
-        settings=unjudged | changes,
-        **of_data,
-    )
-    named = list(dict.fromkeys([*models, *([against] if against else [])]))
-    found = evaluate_models(question, named, progress=stderr_progress())
-    before = None if against is None else found[named.index(against)]
-    ahead = [] if before is None else [(one, one.ahead_of(before)) for one in found if one is not before]
+    found: list[Evaluation] = []
+    if data is not None:
+        # Answers that are judged here need no verdicts of the data's own judge besides.
+        unjudged = {"evaluate.judge": "none"} if answered else {}
+        question = Question(
+            model=models[0],
+            data=data,
+            reference=reference,
+            max_length=max_length,
+            limit=limit,
+            beta=beta,
+            settings=unjudged | changes,
+            **of_data,
+        )
+        named = list(dict.fromkeys([*models, *([against] if against else [])]))
+        found = evaluate_models(question, named, progress=stderr_progress())
     if pairs_out is not None:
         write_sheet(found[0].sheet(), pairs_out, force=force)
+    if harness is not None:
+        with redirect_stdout(sys.stderr):
+            benchmarks = evaluate_harness(benched, loaded=loaded, progress=stderr_progress())
+    if out is not None:
+        command = command_line(["tiebreak", *sys.argv[1:]])
+        write_evaluation(
+            out, pairs=found, answers=answers, harness=benchmarks, against=against, command=command, force=force
+        )
     if as_json:
-        beside = {} if answers is None else {"answers": answers.to_json()}
-        typer.echo(json.dumps(_json(found, against, ahead) | beside, indent=2))
-        return
-    for one in found:
-        if len(found) > 1:
-            typer.echo(f"{one.model}\n")
-        for label, value in (*one.rows(), *one.breakdown_rows()):
-            typer.echo(f"{label:36} {value}".rstrip())
-        if len(found) > 1:
-            typer.echo()
-    for one, lead in ahead:
-        typer.echo(f"{one.model} against {against}: {_said(lead)}")
-    if answers is not None:
-        typer.echo()
-        _show_answers(answers, as_json=False)
-    if pairs_out is not None:
-        typer.echo(f"each pair: {pairs_out}", err=True)
+        typer.echo(json.dumps(evaluation_json(found, against, answers, benchmarks), indent=2))
+    else:
+        typer.echo("\n".join(evaluation_lines(found, against, answers, benchmarks)))
+    for what, path in (("each pair", pairs_out), ("the whole evaluation", out)):
+        if path is not None:
+            typer.echo(f"{what}: {path}", err=True)
 
 
 def _draw(answers: AnswersEvaluation, path: Path, *, force: bool) -> None:
@@ -282,40 +325,3 @@ def _draw(answers: AnswersEvaluation, path: Path, *, force: bool) -> None:
     found = frontier(answers)
     write_frontier(found.points, path, reference=found.reference, against=found.against, force=force)
     typer.echo(f"win rate by KL: {path}", err=True)
-
-
-def _show_answers(answers: AnswersEvaluation, *, as_json: bool) -> None:
-    import json
-
-    from tiebreak.cli.answers_view import answer_lines
-
-    typer.echo(json.dumps({"answers": answers.to_json()}, indent=2) if as_json else "\n".join(answer_lines(answers)))
-
-
-def _json(
-    found: list[Evaluation], against: str | None, ahead: list[tuple[Evaluation, Difference | None]]
-) -> dict[str, Any]:
-    """One model as it is; several under `models`, with what they are ahead under `differences`."""
-    from dataclasses import asdict
-
-    if len(found) == 1:
-        return found[0].to_json()
-    leads = [
-        {"model": one.model, "against": against, **(asdict(lead) if lead else {"pairs": 0})} for one, lead in ahead
-    ]
-    return {"models": [one.to_json() for one in found], "differences": leads}
-
-
-def _said(lead: Difference | None) -> str:
-    from tiebreak.formatting.numbers import signed
-
-    if lead is None:
-        return "no pair was measured on both"
-    points = lead.accuracy
-    said = (
-        f"accuracy {signed(100 * points.value, 1)} points ({signed(100 * points.low, 1)} to "
-        f"{signed(100 * points.high, 1)}) on {lead.pairs:,} pairs of {lead.prompts:,} prompts"
-    )
-    if lead.loss is None:
-        return f"{said}; losses of two objectives are not compared"
-    return f"{said}; loss {signed(lead.loss.value, 4)} ({signed(lead.loss.low, 4)} to {signed(lead.loss.high, 4)})"

@@ -121,7 +121,8 @@ def compare(
 
 def _write_report(run: RunFolder, out: Path, *, force: bool) -> None:
     from tiebreak.errors import InputError
-    from tiebreak.report.page import check_page, write_report
+    from tiebreak.report.page import write_report
+    from tiebreak.report.page_file import check_page
     from tiebreak.runs.sheet import SUFFIXES
 
     if out.suffix.lower() in SUFFIXES:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-_TALKING = ("transformers", "datasets", "huggingface_hub", "accelerate", "peft", "bitsandbytes")
+_TALKING = ("transformers", "datasets", "huggingface_hub", "accelerate", "peft", "bitsandbytes", "lm_eval")
 # What decides about numbers beside random states: how it is read, and how it is set.
 _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (torch.get_num_threads, torch.set_num_threads),

@@ -13,8 +13,10 @@ from pathlib import Path
 from tiebreak.errors import InputError
 from tiebreak.formatting.text import one_line
 from tiebreak.metrics import Metric, metric_named
+from tiebreak.report.environment import markup
 from tiebreak.report.looks import RUNS
-from tiebreak.report.page import PAGE, check_page, rendered_page, svg_markup, with_markup, write_page
+from tiebreak.report.page import rendered_page, with_markup
+from tiebreak.report.page_file import PAGE, check_page, write_page
 from tiebreak.report.shares import share_svg
 from tiebreak.report.together import draw_together
 from tiebreak.runs.compare import ComparedMetric, Comparison, compare
@@ -128,12 +130,12 @@ def _label(metric: Metric) -> str:
     return next((each.label for each in shown if each is not None), metric.name)
 
 
-def _shares(metric: ComparedMetric) -> list[tuple[int, str, str]]:
+def _shares(metric: ComparedMetric) -> Sequence[tuple[int, str, str]]:
     """Of each run that has an interval its number, the value as text, and a picture of it."""
     chance, found = metric_named(metric.name).chance, []
     for number, (value, interval, said) in enumerate(
         zip(metric.values, metric.intervals, metric.written(), strict=True), start=1
     ):
         if value is not None and interval is not None and 0 <= min(value, *interval) <= max(value, *interval) <= 1:
-            found.append((number, said, svg_markup(share_svg(value, interval, chance=chance, said=said))))
+            found.append((number, said, markup(share_svg(value, interval, chance=chance, said=said))))
     return found

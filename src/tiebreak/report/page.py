@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tiebreak.errors import InputError, RunError
-from tiebreak.files import write_text
+from tiebreak.errors import InputError
 from tiebreak.formatting import numbers
-from tiebreak.formatting.text import one_line, shortened, visible
+from tiebreak.formatting.text import shortened
 from tiebreak.recipe import Recipe, read_recipe
 from tiebreak.report.answers import answers_shown, within_page
 from tiebreak.report.drawing import DrawnPlot, draw_plots
+from tiebreak.report.environment import ANSWER_LIMIT, environment, markup, template_file
 from tiebreak.report.facts import data_facts, dropped, model_facts, run_facts
 from tiebreak.report.histogram import draw_histograms
+from tiebreak.report.page_file import write_page
 from tiebreak.report.pairs import moved_most
 from tiebreak.report.script import policy, script
 from tiebreak.report.shares import shares_of
@@ -34,19 +35,12 @@ from tiebreak.runs.held_out import HeldOutPair, read_held_out
 from tiebreak.runs.manifest import Manifest
 from tiebreak.runs.metrics_file import read_metrics
 from tiebreak.runs.samples import Sample
-from tiebreak.runs.sheet import check_new_file
 from tiebreak.runs.steps import steps_table
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-PAGE = ".html"
-_TEMPLATES = Path(__file__).parent / "templates"
 _MOST_SAMPLES = 50
 _MOST_TURNS = 12
 _MOST_STEPS = 4 * SHOWN
 _MOST_REASONS = 40
-_ANSWER_LIMIT = 6000
 _RECIPE_LIMIT = 20_000
 
 
@@ -99,43 +93,12 @@ def write_report(run: RunFolder, to: Path | None = None) -> Path:
     return path
 
 
-def check_page(path: Path, *, force: bool = False, where: str = "--out") -> None:
-    """Refuse a page's file before any work is done.
-
-    Args:
-        path: of the page.
-        force: a file that exists may be replaced.
-        where: the flag that names it.
-    Raises:
-        InputError: it does not end in .html, it exists, or its folder does not.
-    """
-    if path.suffix.lower() != PAGE:
-        raise InputError(f"'{path}' is no page.", where=where, fix=f"name a file that ends in {PAGE}")
-    check_new_file(path, force=force, where=where)
-
-
-def write_page(path: Path, page: str) -> None:
-    """Write a page; the file is there whole or not at all.
-
-    Raises:
-        RunError: the disk does not take it.
-    """
-    try:
-        write_text(path, page)
-    except OSError as error:
-        raise RunError(
-            f"The report cannot be written: {error.strerror or error}.",
-            where=str(path),
-            fix="make room, or name another file",
-        ) from None
-
-
 def render(recorded: Recorded) -> str:
     """The report as HTML."""
     manifest, folder = recorded.manifest, recorded.folder
     best = manifest.best.step if manifest.best is not None else None
     steps = steps_table(recorded.metrics)
-    answers, orders = answers_shown(within_page(recorded.samples[:_MOST_SAMPLES], longest=_ANSWER_LIMIT))
+    answers, orders = answers_shown(within_page(recorded.samples[:_MOST_SAMPLES], longest=ANSWER_LIMIT))
     return rendered_page(
         "page.html",
         name=Path(folder).name or folder,
@@ -146,7 +109,7 @@ def render(recorded: Recorded) -> str:
         verdict=verdict(manifest),
         ran=what_ran(manifest, _readable(recorded.recipe)),
         rows=result_rows(manifest),
-        shares=[(share, svg_markup(share.svg)) for share in shares_of(manifest)],
+        shares=[(share, markup(share.svg)) for share in shares_of(manifest)],
         plots=with_markup(draw_plots(recorded.metrics, best=best)),
         histograms=with_markup(draw_histograms(recorded.held_out)),
         steps=steps,
@@ -174,51 +137,14 @@ def rendered_page(template: str, **values: Any) -> str:
         template: its name in `templates/`.
         values: what it shows.
     """
-    from markupsafe import Markup
-
     text = script()
-    frame = {"css": _css(), "script": Markup(text), "policy": policy(text)}
-    return _environment().get_template(template).render(**frame, **values)
+    frame = {"css": template_file("page.css"), "script": markup(text), "policy": policy(text)}
+    return environment().get_template(template).render(**frame, **values)
 
 
 def with_markup(plots: Sequence[DrawnPlot]) -> list[tuple[DrawnPlot, str]]:
     """Drawn plots, each with its SVG as a template writes it."""
-    return [(plot, svg_markup(plot.svg)) for plot in plots]
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    def harmless(value: object) -> object:
-        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        finalize=harmless,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["line"] = one_line
-    environment.filters["nats"] = lambda value: numbers.signed(value, digits=2)
-    environment.filters["share"] = numbers.percent
-    environment.filters["answer"] = lambda value: shortened(value, _ANSWER_LIMIT)
-    return environment
-
-
-def svg_markup(svg: str) -> str:
-    """SVG that Tiebreak drew: numbers and fixed words alone."""
-    from markupsafe import Markup
-
-    return Markup(svg)
-
-
-def _css() -> str:
-    from markupsafe import Markup
-
-    return Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8"))
+    return [(plot, markup(plot.svg)) for plot in plots]
 
 
 def _recipe_text(run: RunFolder) -> str:

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import math
+import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ def check_new_file(path: Path, *, force: bool = False, where: str = "--out") -> 
     Args:
         path, force, where: as for `check_sheet`.
     Raises:
-        InputError: it is a folder, it exists, or its folder does not.
+        InputError: it is a folder, it exists, or its folder is not there or cannot be written to.
     """
     if path.is_dir():
         raise InputError(f"'{path}' is a folder.", where=where, fix="name a file in it")
@@ -167,6 +168,8 @@ def check_new_file(path: Path, *, force: bool = False, where: str = "--out") -> 
         raise InputError(f"There is no folder '{path.parent}'.", where=where, fix="make it first, or name another")
     if path.exists() and not force:
         raise InputError(f"The file '{path}' exists.", where=where, fix="choose another name, or add --force")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"The folder '{path.parent}' cannot be written to.", where=where, fix="name another")
 
 
 def write_sheet(sheet: Sheet, path: Path, *, force: bool = False) -> None:

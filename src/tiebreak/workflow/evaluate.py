@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -188,7 +189,8 @@ def _evaluate(question: Question, progress: Progress) -> Evaluation:
         breakdown=broken_down(measured),
         measured=measured,
         texts=data.train_rows,
-        objective=str(recipe.objective.model_dump(mode="json")),
+        objective=json.dumps(recipe.objective.model_dump(mode="json")),
+        data=question.data,
         pairs=len(data.train),
         dropped=dict(data.record.dropped),
         reference=None if reference is None else reference.name,

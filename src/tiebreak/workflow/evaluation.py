@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,8 @@ class Evaluation:
         breakdown: accuracy with its interval, by slices, at equal lengths, and beside simple rules.
         measured: the figures of each pair.
         texts: the pairs as text, in the same order.
-        objective: the loss that was measured, as words that two evaluations can be compared by.
+        objective: the loss that was measured, as JSON that two evaluations can be compared by.
+        data: the source of the pairs.
     """
 
     pairs: int
@@ -50,6 +52,7 @@ class Evaluation:
     measured: MeasuredPairs | None = field(default=None, compare=False, repr=False)
     texts: Dataset | None = field(default=None, compare=False, repr=False)
     objective: str = ""
+    data: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -122,6 +125,17 @@ class Evaluation:
         if parts is not None and metric == ACCURACY and abs(parts.accuracy.value - value) < _SAME:
             return parts.accuracy.low, parts.accuracy.high
         return wilson(value, self.pairs)
+
+
+def ahead_of(found: Sequence[Evaluation], against: str | None) -> list[tuple[Evaluation, Difference | None]]:
+    """Each model but one with what it is ahead of that one.
+
+    Args:
+        found: of all of them, on the same data.
+        against: the name of the one; None is nothing to compare with.
+    """
+    before = next((one for one in found if one.model == against), None)
+    return [] if before is None else [(one, one.ahead_of(before)) for one in found if one is not before]
 
 
 def _with_interval(found: Estimate) -> str:

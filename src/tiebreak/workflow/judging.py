@@ -121,6 +121,7 @@ class AnswersEvaluation:
         compared: one a model; without `against` empty.
         alone: without `against`, each model's answers and what each judge says of them.
         kl: how far each model is from its reference, in the same order; empty where that was not asked for.
+        source: of the prompts.
     """
 
     prompts: tuple[AskedPrompt, ...]
@@ -128,6 +129,7 @@ class AnswersEvaluation:
     compared: tuple[ComparedAnswers, ...] = ()
     alone: tuple[tuple[SampledAnswers, tuple[JudgeRecord, ...]], ...] = ()
     kl: tuple[MeasuredKl, ...] = ()
+    source: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -199,7 +201,7 @@ def _evaluated(question: AnswersQuestion, progress: Progress) -> AnswersEvaluati
     sampled = {name: one.sampled for name, one in asked_of.items()}
     if question.against is None:
         alone = tuple((sampled[name], tuple(_alone(judges, prompts, sampled[name]))) for name in named)
-        return AnswersEvaluation(tuple(prompts), None, alone=alone, kl=kl)
+        return AnswersEvaluation(tuple(prompts), None, alone=alone, kl=kl, source=question.prompts)
     against = asked_of[question.against]
     others = [one for name, one in asked_of.items() if name != question.against]
     asked = {one.name: _comparisons(prompts, one.sampled.texts, against.sampled.texts) for one in others}
@@ -212,7 +214,7 @@ def _evaluated(question: AnswersQuestion, progress: Progress) -> AnswersEvaluati
         if question.votes is not None:
             people = [people_for(question.votes, prompts, one.sampled, against.sampled, question.sampling)]
         compared.append(_compared([*people, *judges], asked[one.name], one, against, progress))
-    return AnswersEvaluation(tuple(prompts), against.sampled, compared=tuple(compared), kl=kl)
+    return AnswersEvaluation(tuple(prompts), against.sampled, compared=tuple(compared), kl=kl, source=question.prompts)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from tiebreak.models.load import load_model, load_tokenizer
 from tiebreak.process.host import same_host
 from tiebreak.recipe import Recipe
 from tiebreak.report.notebook import failed_html, run_html
-from tiebreak.report.page import check_page, write_report
+from tiebreak.report.page import write_report
+from tiebreak.report.page_file import check_page
 from tiebreak.runs import RunFolder
 from tiebreak.runs.metrics_file import read_metrics
 
