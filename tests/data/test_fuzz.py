@@ -101,7 +101,7 @@ _MORE = {"source": "s", "category": 3, "subset": ["x"], "lang": None, "meta": {"
 def _check_exact(folder: Path, form: Any, rows: list[tuple[str, str, str]], name: str, more: list[str]) -> None:
     beside = {key: _MORE[key] for key in more}
     path = write(folder / name, [{**beside, **form(*row)} for row in rows])
-    source, category = beside.get("source"), "3" if "category" in beside else None
+    source, category = "s" if "source" in beside else None, "3" if "category" in beside else None
     made = [
         Preference((Message("user", prompt),), chosen, rejected, source=source, category=category)
         for prompt, chosen, rejected in rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -36,7 +38,7 @@ def test_of_two_labels_the_second_less_the_first_counts() -> None:
 
 @torch.no_grad()
 def test_the_size_is_the_sum_of_the_sizes_of_the_products() -> None:
-    model = BY_TREE["llama, two labels"]()
+    model: Any = BY_TREE["llama, two labels"]()
     seen = []
     model.score.register_forward_pre_hook(lambda _head, given: seen.append(given[0]))
     found = end_scores(model, build_tree(GROUPS[:1]))
@@ -46,7 +48,7 @@ def test_the_size_is_the_sum_of_the_sizes_of_the_products() -> None:
 
 @pytest.mark.parametrize("head", [None, nn.Identity(), nn.Linear(32, 3)])
 def test_a_model_without_a_head_for_one_score_is_none_for_trees(head: nn.Module | None) -> None:
-    model = BY_TREE["llama"]()
+    model: Any = BY_TREE["llama"]()
     model.score = head
     with pytest.raises(TreesUnsupported, match="no linear head over the last token"):
         end_scores(model, build_tree(GROUPS))

@@ -32,7 +32,7 @@ def test_the_most_wrong_pair_comes_first() -> None:
 
 
 def test_tags_have_a_column_where_any_pair_has_one() -> None:
-    tags = {"source": ["a", None, "b"], "category": [None] * 3}
+    tags: dict[str, list[str | None]] = {"source": ["a", None, "b"], "category": [None] * 3}
     sheet = pair_sheet(measured([1.0, -2.0, 0.5], tags=tags), ROWS)
     assert "category" not in sheet.headings
     place = sheet.headings.index("source")

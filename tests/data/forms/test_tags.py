@@ -18,7 +18,7 @@ from tiebreak.data.load import load_demonstrations
 from tiebreak.data.reading.sources import SourceSpec
 from tiebreak.errors import InputError
 
-PLAIN = {"prompt": "2+2?", "chosen": "4", "rejected": "5"}
+PLAIN: dict[str, Any] = {"prompt": "2+2?", "chosen": "4", "rejected": "5"}
 Tags = list[tuple[str | None, str | None]]
 
 

@@ -10,9 +10,9 @@ import logging
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import PreTrainedModel
 
 from tiebreak.engine.attention import TreesUnsupported
 from tiebreak.engine.batch import ScoredGroup, TreeBatch
@@ -23,6 +23,9 @@ from tiebreak.engine.rope import rope_lengths
 from tiebreak.engine.score import blocks_of
 from tiebreak.process.failures import first_line, is_device_error, named
 from tiebreak.process.memory import unless_memory_runs_out
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 logger = logging.getLogger(__name__)
 
@@ -125,22 +128,29 @@ class RewardTrees:
 
     def _scores(self, groups: Sequence[ScoredGroup]) -> list[float] | None:
         """The scores of the texts of some groups; None where trees fail."""
+        fault = ""
         try:
             found = unless_memory_runs_out(lambda: self._batch(groups))
+            # What is no number by trees may be one by padded batches; if it is none there, it is said there.
+            fault = "" if found is None or all(map(math.isfinite, found)) else "by trees scores are no numbers"
         except TreesUnsupported as error:
-            return self._give_up(first_line(error))
+            fault = first_line(error)
         except Exception as error:  # whatever a model's own code raises by trees, its plain form may still be right
             if is_device_error(error):
                 raise
-            return self._give_up(f"trees fail with this model: {named(error)[:160]}")
+            fault = f"trees fail with this model: {named(error)[:160]}"
+        else:
+            if found is None and len(groups) == 1:
+                fault = "memory does not suffice for a tree"
+        if fault:
+            self._give_up(fault)
+            return None
         if found is not None:
-            # What is no number by trees may be one by padded batches; if it is none there, it is said there.
-            return found if all(map(math.isfinite, found)) else self._give_up("by trees scores are no numbers")
-        if len(groups) == 1:
-            return self._give_up("memory does not suffice for a tree")
+            return found
         half = len(groups) // 2
-        parts = [self._scores(part) for part in (groups[:half], groups[half:])]
-        return None if parts[0] is None or parts[1] is None else [*parts[0], *parts[1]]
+        first = self._scores(groups[:half])
+        rest = None if first is None else self._scores(groups[half:])
+        return None if first is None or rest is None else [*first, *rest]
 
     @torch.no_grad()
     def _batch(self, groups: Sequence[ScoredGroup]) -> list[float]:
