@@ -95,16 +95,21 @@ def _as_arena(prompt: str, chosen: str, rejected: str) -> dict[str, Any]:
 
 
 _FORMS = [_as_text, _as_question, _as_implicit, _as_sharegpt, _as_labelled, _as_openai, _as_arena]
-_MORE = {"source": "s", "lang": None, "meta": {"a": 1}, "tags": ["x"]}
+_MORE = {"source": "s", "category": 3, "subset": ["x"], "lang": None, "meta": {"a": 1}, "tags": ["x"]}
 
 
 def _check_exact(folder: Path, form: Any, rows: list[tuple[str, str, str]], name: str, more: list[str]) -> None:
     beside = {key: _MORE[key] for key in more}
     path = write(folder / name, [{**beside, **form(*row)} for row in rows])
-    made = [Preference((Message("user", prompt),), chosen, rejected) for prompt, chosen, rejected in rows]
+    source, category = "s" if "source" in beside else None, "3" if "category" in beside else None
+    made = [
+        Preference((Message("user", prompt),), chosen, rejected, source=source, category=category)
+        for prompt, chosen, rejected in rows
+    ]
     loaded = load(path)
     assert preferences(loaded) == made
-    assert set(loaded.report.unused) == {key for key in more if beside[key] is not None}
+    used = {"source", "category"}
+    assert set(loaded.report.unused) == {key for key in more if beside[key] is not None} - used
 
 
 EXACT = (
@@ -154,6 +159,7 @@ _NAMES = [
     *("score_0", "answer_0", "answer_1", "score_1", "response_1", "response_2", "preference_strength", "type"),
     *("preference.responses", "preference.responses.status", "comparison", "query", "response", "kto_tag", "Prompt"),
     *("System", "System Prompt", "chosenResponse", "rejectedResponse", "model_a", "model_b", "reward_A", "context"),
+    *("source", "dataset", "category", "subset", "Language"),
 ]
 _MESSAGE = st.fixed_dictionaries(
     {},
@@ -228,6 +234,7 @@ _WHOLE = st.sampled_from(
         ("prompt", "completion", "label"),
         ("conversation",),
         ("conversation", "label"),
+        (),  # what is beside a form that is recognised
     ]
 )
 _MORE_ROLES = st.lists(st.sampled_from(sorted(_SAID)), max_size=3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ def measured(
     prompt_tokens: Sequence[int] | None = None,
     reference: Sequence[float] | None = None,
     rows: Sequence[int] | None = None,
+    tags: Mapping[str, Sequence[str | None]] | None = None,
 ) -> MeasuredPairs:
     """Pairs whose chosen completions have so much more reward, and the reference finds so much likelier."""
     many, margin = len(margins), np.asarray(margins, dtype=np.float64)
@@ -34,4 +35,5 @@ def measured(
         reference_logp=np.stack([-20 + base, np.full(many, -20.0)], axis=1),
         reward=np.stack([margin, np.zeros(many)], axis=1),
         loss=np.log1p(np.exp(-margin)),
+        tags={by: tuple(each) for by, each in (tags or {}).items()},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tiebreak.evaluate.bootstrap import Estimate, mean_over_prompts, prompts_needed
+from tiebreak.evaluate.bootstrap import Estimate, mean_over_prompts, means_over_prompts, prompts_needed
 
 
 def test_many_independent_values_have_the_normal_interval() -> None:
@@ -29,6 +29,13 @@ def test_prompts_of_several_sizes_weigh_by_their_pairs() -> None:
     found = mean_over_prompts([1.0, 1.0, 1.0, 0.0], ["a", "a", "a", "b"])
     assert found.value == 0.75
     assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_several_columns_have_the_intervals_that_each_has_alone() -> None:
+    columns = np.random.default_rng(4).normal(size=(3, 40))
+    prompts = [number // 3 for number in range(40)]
+    alone = [mean_over_prompts(column, prompts, seed=5) for column in columns]
+    assert means_over_prompts(list(columns), prompts, seed=5) == alone
 
 
 def test_no_difference_has_no_width_and_one_value_is_itself() -> None:

@@ -53,6 +53,43 @@ def test_slices_of_a_kind_share_the_pairs_out() -> None:
 
 def test_a_kind_with_one_slice_says_nothing() -> None:
     assert broken_down(measured([1.0, -1.0, 2.0])).slices == ()
+    none: list[str | None] = [None] * 3
+    assert broken_down(measured([1.0, -1.0, 2.0], tags={"source": ["a"] * 3, "category": none})).slices == ()
+
+
+def test_sources_stand_by_how_many_pairs_they_have() -> None:
+    found = broken_down(measured([1.0, -1.0, 2.0, 0.0, 1.0], tags={"source": ["b", "a", "a", None, "c"]}))
+    kinds = slices(found, "source")
+    assert kinds == {"a": (2, 0.5), "b": (1, 1.0), "c": (1, 1.0), "none given": (1, 0.5)}
+    assert list(kinds) == ["a", "b", "c", "none given"]
+    assert {part.by for part in found.slices} == {"source"}
+
+
+def test_of_many_categories_twelve_are_named() -> None:
+    tags = [f"k{number:02}" for number in range(14) for _ in range(20 - number)]
+    found = slices(broken_down(measured([1.0] * len(tags), tags={"category": tags})), "category")
+    assert list(found) == [f"k{number:02}" for number in range(12)] + ["others"]
+    assert found["k00"] == (20, 1.0)
+    assert found["others"] == (8 + 7, 1.0)
+    twelve = slices(broken_down(measured([1.0] * 12, tags={"category": [f"{n:02}" for n in range(12)]})), "category")
+    assert list(twelve) == [f"{number:02}" for number in range(12)]
+
+
+def test_a_category_that_is_called_others_is_not_the_others() -> None:
+    tags = ["others", "none given", None, "x"]
+    found = slices(broken_down(measured([1.0] * 4, tags={"category": tags})), "category")
+    assert list(found) == ["'none given'", "'others'", "x", "none given"]
+
+
+def test_a_slice_has_the_intervals_that_its_pairs_have_alone() -> None:
+    margins = RANDOM.normal(size=60).tolist()
+    tags = [("x", "y")[number % 2] for number in range(60)]
+    found = broken_down(measured(margins, tags={"source": tags}))
+    alone = broken_down(measured(margins[::2]))
+    part = found.slices[0]
+    assert (part.by, part.name, part.accuracy, part.loss) == ("source", "x", alone.accuracy, alone.loss)
+    assert part.loss is not None
+    assert part.loss.low < part.loss.value < part.loss.high
 
 
 def test_prompts_of_few_lengths_are_cut_between_lengths() -> None:

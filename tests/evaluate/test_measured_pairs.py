@@ -57,10 +57,11 @@ def test_an_objective_without_a_reference_has_rewards_of_its_own() -> None:
 
 
 def test_a_selection_takes_every_column() -> None:
-    pairs = measured([1.0, -1.0, 0.0], longer=[3, 0, -3], prompts=["a", "b", "c"])
+    pairs = measured([1.0, -1.0, 0.0], longer=[3, 0, -3], prompts=["a", "b", "c"], tags={"source": ["x", None, "y"]})
     some = pairs.select(np.array([True, False, True]))
     assert len(some) == 2
     assert some.prompts == ("a", "c")
     assert some.right.tolist() == [1.0, 0.5]
     assert some.longer.tolist() == [3, -3]
+    assert some.tags == {"source": ("x", "y")}
     assert pairs.select(np.array([2, 0])).margin.tolist() == [0.0, 1.0]

@@ -31,6 +31,15 @@ def test_the_most_wrong_pair_comes_first() -> None:
     assert column["chosen_tokens"] == [10, 10, 10]
 
 
+def test_tags_have_a_column_where_any_pair_has_one() -> None:
+    tags: dict[str, list[str | None]] = {"source": ["a", None, "b"], "category": [None] * 3}
+    sheet = pair_sheet(measured([1.0, -2.0, 0.5], tags=tags), ROWS)
+    assert "category" not in sheet.headings
+    place = sheet.headings.index("source")
+    assert [cells[place] for cells in sheet.rows] == [None, "b", "a"]
+    assert "source" not in pair_sheet(measured([1.0, -2.0, 0.5]), ROWS).headings
+
+
 def test_parquet_keeps_text_and_numbers_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "pairs.parquet"
     write_sheet(pair_sheet(measured([1.0, -2.0, 0.5]), ROWS), path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,26 @@ def test_a_question_that_is_not_whole_is_refused(model: Any, data: Any, options:
 
 def test_what_may_be_asked_by_name_is_every_field_of_a_question() -> None:
     assert {"model", "data", *QuestionOptions.__annotations__} == {each.name for each in fields(Question)}
+
+
+def test_pairs_are_broken_down_by_what_their_rows_say(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    row = {"chosen": "Paris.", "rejected": "I do not know."}
+    rows = [
+        {**row, "prompt": f"What is {number}?", "source": "a\n[b]" if number < 4 else None, "topic": number % 2}
+        for number in range(6)
+    ]
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+    found = evaluate_model("bundled:base", path, columns={"category": "topic"})
+    assert found.breakdown is not None
+    assert found.measured is not None
+    counts = {(part.by, part.name): part.pairs for part in found.breakdown.slices if part.by in ("source", "category")}
+    expected = {("source", "a\n[b]"): 4, ("source", "none given"): 2, ("category", "0"): 3, ("category", "1"): 3}
+    assert counts == expected
+    assert found.to_json()["breakdown"]["slices"][0]["name"] == "a\n[b]"
+    assert [label for label, _ in found.breakdown_rows() if "[b]" in label] == ["  a [b]"]
+    sheet = found.sheet()
+    assert {"source", "category"} <= set(sheet.headings)
 
 
 def test_a_notebook_shows_the_answer_as_a_table() -> None:

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tiebreak.data.cache import batches
+from tiebreak.data.preference import SELDOM
 from tiebreak.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 _EXTENSIONS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
-# What is written only where some row has it: most data has plain turns and no tools.
-SELDOM = ("tools", "chosen_turns", "rejected_turns", "completion_turns")
 
 
 def check_target(target: Path, *, force: bool) -> None:

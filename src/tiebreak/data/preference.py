@@ -6,7 +6,7 @@ Knows nothing of files, other forms or tokens.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from tiebreak.tasks import TASKS, Task, TaskName, load_part
@@ -18,6 +18,8 @@ Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 WORSE = ("rejected", "bad")
 """What completions are called that are not to be preferred; `completions_of` names them."""
+SELDOM = ("tools", "chosen_turns", "rejected_turns", "completion_turns", "source", "category")
+"""Columns that are written only where some row has them: most data has plain turns, no tools, and is of one kind."""
 
 
 _BESIDE = ("tool_calls", "tool_call_id", "name", "reasoning_content")
@@ -75,6 +77,8 @@ class Preference:
         tools: the tools that the assistant may call, as JSON text of the form that `data.tools` makes.
         chosen_turns, rejected_turns: the turns of the completions, an assistant's first and last; empty where it is one
             plain answer. `completion_of` gives both the text and the turns.
+        source, category: where the row is from and of what kind it is, where its source says so: what an evaluation is
+            broken down by.
     """
 
     prompt: tuple[Message, ...]
@@ -87,6 +91,8 @@ class Preference:
     tools: str | None = None
     chosen_turns: tuple[Message, ...] = ()
     rejected_turns: tuple[Message, ...] = ()
+    source: str | None = None
+    category: str | None = None
 
     def to_row(self) -> dict[str, Any]:
         """As a row of the canonical file: plain lists, dicts, strings and numbers."""
@@ -101,6 +107,8 @@ class Preference:
             "tools": self.tools,
             "chosen_turns": _written(self.chosen_turns),
             "rejected_turns": _written(self.rejected_turns),
+            "source": self.source,
+            "category": self.category,
         }
 
     @classmethod
@@ -117,28 +125,14 @@ class Preference:
             tools=row.get("tools"),
             chosen_turns=messages_from(row.get("chosen_turns") or ()),
             rejected_turns=messages_from(row.get("rejected_turns") or ()),
+            source=row.get("source"),
+            category=row.get("category"),
         )
 
     @staticmethod
     def features() -> Features:
         """The columns of `to_row` and their types."""
-        from datasets import Features, Value
-
-        text, number, turns = Value("string"), Value("float64"), _turns()
-        return Features(
-            {
-                "prompt": turns,
-                "chosen": text,
-                "rejected": text,
-                "id": text,
-                "weight": number,
-                "chosen_score": number,
-                "rejected_score": number,
-                "tools": text,
-                "chosen_turns": turns,
-                "rejected_turns": turns,
-            }
-        )
+        return _features_of(Preference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +145,8 @@ class Demonstration:
     weight: float = 1.0
     tools: str | None = None
     completion_turns: tuple[Message, ...] = ()
+    source: str | None = None
+    category: str | None = None
 
     def to_row(self) -> dict[str, Any]:
         """As a row of the canonical file."""
@@ -161,6 +157,8 @@ class Demonstration:
             "weight": self.weight,
             "tools": self.tools,
             "completion_turns": _written(self.completion_turns),
+            "source": self.source,
+            "category": self.category,
         }
 
     @classmethod
@@ -173,24 +171,14 @@ class Demonstration:
             weight=1.0 if row.get("weight") is None else float(row["weight"]),
             tools=row.get("tools"),
             completion_turns=messages_from(row.get("completion_turns") or ()),
+            source=row.get("source"),
+            category=row.get("category"),
         )
 
     @staticmethod
     def features() -> Features:
         """The columns of `to_row` and their types."""
-        from datasets import Features, Value
-
-        text, number, turns = Value("string"), Value("float64"), _turns()
-        return Features(
-            {
-                "prompt": turns,
-                "completion": text,
-                "id": text,
-                "weight": number,
-                "tools": text,
-                "completion_turns": turns,
-            }
-        )
+        return _features_of(Demonstration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +191,7 @@ class UnpairedCompletion:
         label: whether the completion is desirable.
         id: the row's own name in its source, if it has one.
         weight: how much the row counts in the loss; 1 is a plain row.
-        tools, completion_turns: as of `Preference`.
+        tools, completion_turns, source, category: as of `Preference`.
     """
 
     prompt: tuple[Message, ...]
@@ -213,6 +201,8 @@ class UnpairedCompletion:
     weight: float = 1.0
     tools: str | None = None
     completion_turns: tuple[Message, ...] = ()
+    source: str | None = None
+    category: str | None = None
 
     def to_row(self) -> dict[str, Any]:
         """As a row of the canonical file."""
@@ -224,6 +214,8 @@ class UnpairedCompletion:
             "weight": self.weight,
             "tools": self.tools,
             "completion_turns": _written(self.completion_turns),
+            "source": self.source,
+            "category": self.category,
         }
 
     @classmethod
@@ -237,25 +229,14 @@ class UnpairedCompletion:
             weight=1.0 if row.get("weight") is None else float(row["weight"]),
             tools=row.get("tools"),
             completion_turns=messages_from(row.get("completion_turns") or ()),
+            source=row.get("source"),
+            category=row.get("category"),
         )
 
     @staticmethod
     def features() -> Features:
         """The columns of `to_row` and their types."""
-        from datasets import Features, Value
-
-        text, number, turns = Value("string"), Value("float64"), _turns()
-        return Features(
-            {
-                "prompt": turns,
-                "completion": text,
-                "label": Value("bool"),
-                "id": text,
-                "weight": number,
-                "tools": text,
-                "completion_turns": turns,
-            }
-        )
+        return _features_of(UnpairedCompletion)
 
 
 CanonicalRow = Preference | Demonstration | UnpairedCompletion
@@ -311,8 +292,8 @@ def _said(turn: Message) -> str:
 
 
 def plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `to_row` without the columns that only rows of tools or of several turns fill, where they are empty."""
-    return {key: value for key, value in row.items() if value or not (key == "tools" or key.endswith("_turns"))}
+    """A row of `to_row` without the columns that few rows fill, where they are empty."""
+    return {key: value for key, value in row.items() if value or key not in SELDOM}
 
 
 def messages_from(turns: Iterable[Mapping[str, Any]]) -> tuple[Message, ...]:
@@ -322,9 +303,11 @@ def messages_from(turns: Iterable[Mapping[str, Any]]) -> tuple[Message, ...]:
     )
 
 
-def _turns() -> Any:
-    """The type of a column of messages."""
-    from datasets import Value
+def _features_of(row: type[CanonicalRow]) -> Features:
+    """The columns of a class of rows and their types, by those of its fields."""
+    from datasets import Features, Value
 
     text = Value("string")
-    return [{"role": text, "content": text, **dict.fromkeys(_BESIDE, text)}]
+    turns = [{"role": text, "content": text, **dict.fromkeys(_BESIDE, text)}]
+    types = {"tuple[Message, ...]": turns, "str": text, "float": Value("float64"), "bool": Value("bool")}
+    return Features({field.name: types[str(field.type).removesuffix(" | None")] for field in fields(row)})

@@ -1,4 +1,4 @@
-"""Which tokens a log-prob depends on, by gradients: where there must be no influence, the gradient is exactly zero.
+"""Which tokens a log-prob or a score depends on, by gradients: where there must be no influence, it is exactly zero.
 
 So a fault is seen however small it happens to be with these weights. A difference of log-probs would have to be told
 from rounding by its size.
@@ -6,7 +6,7 @@ from rounding by its size.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -26,16 +26,39 @@ def leaks(model: nn.Module, groups: Sequence[ScoredGroup], autocast: torch.dtype
         groups: at least two sequences in all, or nothing could leak.
         autocast: arithmetic; None is that of the weights.
     """
+
+    def predictor(batch: TreeBatch, sequence: int) -> Tensor:
+        return batch.keep[batch.kept_row[batch.sequence == sequence]].max()
+
+    return leaks_between(model, groups, lambda batch: sequence_logps(model, batch, autocast=autocast).logp, predictor)
+
+
+def leaks_between(
+    model: nn.Module,
+    groups: Sequence[ScoredGroup],
+    scores: Callable[[TreeBatch], Tensor],
+    last_of: Callable[[TreeBatch, int], Tensor],
+) -> bool:
+    """Whether by trees what is said of some sequences depends on tokens that do not stand before them.
+
+    Args:
+        model: on its device.
+        groups: at least two sequences in all, or nothing could leak.
+        scores: a number for each sequence of a batch, shape (sequences,), which the model gives.
+        last_of: where in a batch the last token stands that the number of a sequence may depend on.
+    """
     inner = unwrapped(model)
     batch = build_batch(groups, "tree", inner.device, rope_lengths(inner))
     assert isinstance(batch, TreeBatch)
     numbers = torch.arange(batch.tokens, device=batch.input_ids.device)
     for asked in _halves(groups):
-        logps, embedded = _scored(model, batch, autocast)
-        gradient = _gradient(model, batch, logps[asked].sum(), embedded).flatten(0, -2)
+        with torch.enable_grad(), _watched(model) as seen:
+            found = scores(batch)[asked].sum()
+        # A model that is scored for the first time may be called once before.
+        gradient = _gradient(model, batch, found, seen[-1]).flatten(0, -2)
         before = torch.zeros_like(numbers, dtype=torch.bool)
         for sequence in asked:
-            last = batch.keep[batch.kept_row[batch.sequence == sequence]].max()
+            last = last_of(batch, sequence)
             before |= (numbers <= last) & (last < batch.subtree_end)
         if bool(gradient[~before].count_nonzero()):
             return True

@@ -94,7 +94,7 @@ def self_check(
         RuntimeError: the GPU failed.
     """
     began = time.perf_counter()
-    sample = _sample(groups, windows)
+    sample = sample_of(groups, windows)
 
     def found(path: BatchPath, difference: float | None, reason: str) -> SelfCheck:
         return SelfCheck(path, difference, reason, time.perf_counter() - began)
@@ -140,7 +140,7 @@ def check_causal(model: torch.nn.Module, groups: Sequence[ScoredGroup], *, plain
         RuntimeError: the GPU failed.
     """
     name = type(unwrapped(model)).__name__
-    sample = _sample(groups, ())[0]
+    sample = sample_of(groups, ())[0]
     try:
         seen = sees_what_follows(model, sample, plain)
         difference = _difference_alone(model, sample, plain)
@@ -156,7 +156,7 @@ def check_causal(model: torch.nn.Module, groups: Sequence[ScoredGroup], *, plain
         raise _refusal(f"{name} sees the tokens that it is to predict: it is no causal language model.")
     # Weights of a few bits are multiplied in units that go by the whole batch, so company changes some digits.
     few_bits = getattr(unwrapped(model), "is_quantized", False)
-    if not difference <= TOLERANCE[torch.bfloat16 if few_bits else _arithmetic(model, plain)]:
+    if not difference <= TOLERANCE[torch.bfloat16 if few_bits else coarser_arithmetic(model, plain)]:
         raise _refusal(
             f"{name} gives a text other log-probs beside a longer one, or each time: {difference:.1e} nats a token."
         )
@@ -185,7 +185,7 @@ def _compared(
     for arithmetic in dict.fromkeys(arithmetics):
         trees = score_microbatch(model, sample, Scorer("tree", arithmetic))
         difference = float(np.max(np.abs(trees[0] - padded[0]) / padded[1]))
-        if not difference <= TOLERANCE[_arithmetic(model, arithmetic)]:
+        if not difference <= TOLERANCE[coarser_arithmetic(model, arithmetic)]:
             return difference, f"log-probs differ by {difference:.1e} nats a token"
         worst = max(worst, difference)
     return worst, ""
@@ -207,7 +207,7 @@ def _fault_of_gradients(model: torch.nn.Module, sample: Sequence[ScoredGroup], a
     if leaks(model, sample, autocast):
         return "completions depend on each other"
     difference = gradient_difference(model, sample, autocast)
-    if not difference <= GRADIENT_TOLERANCE[_arithmetic(model, autocast)]:
+    if not difference <= GRADIENT_TOLERANCE[coarser_arithmetic(model, autocast)]:
         return f"gradients differ by {difference:.1%}"
     return ""
 
@@ -223,7 +223,7 @@ def _fault_of_kernel(model: torch.nn.Module, longest: ScoredGroup, autocast: tor
     return f"{fault} in a row of {short.longest:,} tokens" if fault else ""
 
 
-def _arithmetic(model: torch.nn.Module, autocast: torch.dtype | None) -> torch.dtype | None:
+def coarser_arithmetic(model: torch.nn.Module, autocast: torch.dtype | None) -> torch.dtype | None:
     """The type that is computed in where it is coarser than float32: the run's, or that of the weights."""
     dtype = autocast or unwrapped(model).dtype
     return dtype if dtype in TOLERANCE else None
@@ -244,7 +244,7 @@ def look_back_windows(config: Any) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _sample(groups: Sequence[ScoredGroup], windows: Sequence[int]) -> list[ScoredGroup]:
+def sample_of(groups: Sequence[ScoredGroup], windows: Sequence[int]) -> list[ScoredGroup]:
     """A few short groups of the data, and for each window the shortest that is longer."""
     looked_at = [groups[i] for i in range(min(len(groups), _LOOKED_AT))]
     looked_at.sort(key=lambda group: group.tokens)

@@ -40,14 +40,31 @@ def mean_over_prompts(values: ArrayLike, prompts: Sequence[Hashable] | None = No
         prompts: the prompt of each row; None is a prompt of its own for each.
         seed: of the 10,000 draws; of over 20,000 prompts fewer are drawn, and never less than 1,000.
     """
-    rows = np.asarray(values, dtype=np.float64)
-    number = _numbered(prompts, len(rows))
-    sums, counts = np.bincount(number, weights=rows), np.bincount(number).astype(np.float64)
-    means = [
-        sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1) for drawn in _drawn(len(sums), _draws(len(sums)), seed)
+    return means_over_prompts([values], prompts, seed=seed)[0]
+
+
+def means_over_prompts(
+    columns: Sequence[ArrayLike], prompts: Sequence[Hashable] | None = None, *, seed: int = 0
+) -> list[Estimate]:
+    """As `mean_over_prompts` of each of several columns, with one drawing for all: that is what takes the time.
+
+    Args:
+        columns: at least one; each as for `mean_over_prompts`.
+        prompts, seed: as there.
+    """
+    rows = [np.asarray(values, dtype=np.float64) for values in columns]
+    number = _numbered(prompts, len(rows[0]))
+    sums = [np.bincount(number, weights=each) for each in rows]
+    counts = np.bincount(number).astype(np.float64)
+    means: list[list[NDArray[np.float64]]] = [[] for _ in rows]
+    for drawn in _drawn(len(counts), _draws(len(counts)), seed):
+        many = counts[drawn].sum(axis=1)
+        for mean, each in zip(means, sums, strict=True):
+            mean.append(each[drawn].sum(axis=1) / many)
+    intervals = [np.percentile(np.concatenate(mean), [2.5, 97.5]) for mean in means]
+    return [
+        Estimate(float(each.mean()), float(low), float(high)) for each, (low, high) in zip(rows, intervals, strict=True)
     ]
-    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
-    return Estimate(float(rows.mean()), float(low), float(high))
 
 
 def prompt_weights(prompts: Sequence[Hashable], *, draws: int, seed: int) -> Iterator[NDArray[np.float64]]:

@@ -1,23 +1,27 @@
 """Where a model is right and where not: accuracy by slices of the pairs, and beside rules that read nothing.
 
-A slice is a set of pairs that are alike in one way: which completion is longer, how many turns, how long the prompt. A
-rule prefers a completion without understanding it; a model that is no better than the best of them has learned little.
+A slice is a set of pairs that are alike in one way: where they are from, of what kind they are, which completion is
+longer, how many turns, how long the prompt. A rule prefers a completion without understanding it; a model that is no
+better than the best of them has learned little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tiebreak.evaluate.bootstrap import Estimate, mean_over_prompts
+from tiebreak.evaluate.bootstrap import Estimate, mean_over_prompts, means_over_prompts
 from tiebreak.evaluate.length_control import length_controlled
 from tiebreak.evaluate.measured_pairs import MeasuredPairs, preferred
 
 _PARTS = 4  # of the prompts by length
 _MANY_TURNS = 4  # from here on in one slice
+_MOST_NAMED = 12  # of the sources, and of the categories; the others are in one slice
+_OTHERS, _NONE_GIVEN = "others", "none given"
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Slice:
         by, name: in what, and how.
         pairs, prompts: how many.
         accuracy: share in which the model prefers the chosen completion, a tie being half.
-        loss: the objective's, mean; None where it needs a reference and there is none.
+        loss: the objective's; None where it needs a reference and there is none.
     """
 
     by: str
@@ -36,7 +40,7 @@ class Slice:
     pairs: int
     prompts: int
     accuracy: Estimate
-    loss: float | None
+    loss: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,13 @@ def broken_down(pairs: MeasuredPairs, *, seed: int = 0) -> Breakdown:
         pairs: the table.
         seed: of every bootstrap.
     """
+    accuracy, loss = _accuracy_and_loss(pairs, seed)
     return Breakdown(
         pairs=len(pairs),
         prompts=len(set(pairs.prompts)),
         measure=pairs.measure,
-        accuracy=mean_over_prompts(pairs.right, pairs.prompts, seed=seed),
-        loss=None if pairs.loss is None else mean_over_prompts(pairs.loss, pairs.prompts, seed=seed),
+        accuracy=accuracy,
+        loss=loss,
         length_controlled=length_controlled(pairs.right, pairs.longer, pairs.prompts, seed=seed),
         slices=tuple(_slice(pairs.select(which), by, name, seed) for by, name, which in _slices(pairs)),
         rules=tuple(_rules(pairs, seed)),
@@ -90,19 +95,19 @@ def broken_down(pairs: MeasuredPairs, *, seed: int = 0) -> Breakdown:
 
 
 def _slice(pairs: MeasuredPairs, by: str, name: str, seed: int) -> Slice:
-    return Slice(
-        by,
-        name,
-        len(pairs),
-        len(set(pairs.prompts)),
-        mean_over_prompts(pairs.right, pairs.prompts, seed=seed),
-        None if pairs.loss is None else float(pairs.loss.mean()),
-    )
+    return Slice(by, name, len(pairs), len(set(pairs.prompts)), *_accuracy_and_loss(pairs, seed))
+
+
+def _accuracy_and_loss(pairs: MeasuredPairs, seed: int) -> tuple[Estimate, Estimate | None]:
+    columns = [pairs.right] if pairs.loss is None else [pairs.right, pairs.loss]
+    accuracy, *loss = means_over_prompts(columns, pairs.prompts, seed=seed)
+    return accuracy, loss[0] if loss else None
 
 
 def _slices(pairs: MeasuredPairs) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     """What slices there are: their kinds in order, without empty ones, and without a kind that has one slice alone."""
     kinds = (
+        *((by, _by_tag(of)) for by, of in pairs.tags.items()),
         ("longer completion", _by_longer(pairs)),
         ("turns of the user", _by_turns(pairs)),
         ("tokens of the prompt", _by_prompt(pairs)),
@@ -111,6 +116,18 @@ def _slices(pairs: MeasuredPairs) -> Iterator[tuple[str, str, NDArray[np.bool_]]
         there = [(name, which) for name, which in slices if which.any()]
         if len(there) > 1:
             yield from ((by, name, which) for name, which in there)
+
+
+def _by_tag(tags: Sequence[str | None]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """A slice of each tag, those of most pairs first; then what has another tag, then what has none."""
+    counts = Counter(tag for tag in tags if tag is not None)
+    named = sorted(counts, key=lambda tag: (-counts[tag], tag))[:_MOST_NAMED]
+    numbers = {tag: number for number, tag in enumerate(named)}
+    of = np.asarray([-1 if tag is None else numbers.get(tag, len(named)) for tag in tags])
+    for number, tag in enumerate(named):
+        yield f"'{tag}'" if tag in (_OTHERS, _NONE_GIVEN) else tag, of == number
+    yield _OTHERS, of == len(named)
+    yield _NONE_GIVEN, of == -1
 
 
 def _by_longer(pairs: MeasuredPairs) -> Iterator[tuple[str, NDArray[np.bool_]]]:

@@ -5,8 +5,8 @@ Every figure of an evaluation is worked out from such a table. Knows neither tex
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -34,6 +34,7 @@ class MeasuredPairs:
         reference_logp: the same by the reference; None where there is none.
         reward: implicit rewards, shape (pairs, 2); None where they need a reference and there is none.
         loss: of each pair, shape (pairs,); None as for the rewards.
+        tags: what each pair is told apart by, by kind, such as where it is from; None where it has no such tag.
     """
 
     rows: Counts
@@ -45,6 +46,7 @@ class MeasuredPairs:
     reference_logp: Numbers | None
     reward: Numbers | None
     loss: Numbers | None
+    tags: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -88,6 +90,7 @@ class MeasuredPairs:
             reference_logp=of(self.reference_logp),
             reward=of(self.reward),
             loss=of(self.loss),
+            tags={by: tuple(tags[number] for number in numbers) for by, tags in self.tags.items()},
         )
 
 
@@ -105,6 +108,7 @@ def measured_pairs(
     prompts: Sequence[Hashable],
     turns: Sequence[int],
     prompt_tokens: Sequence[int],
+    tags: Mapping[str, Sequence[str | None]] | None = None,
 ) -> MeasuredPairs:
     """The table of pairs that were scored.
 
@@ -112,7 +116,7 @@ def measured_pairs(
         policy: scores of the model that is measured, chosen first.
         reference: scores of its reference; None where there is none.
         objective: the loss, which also says what a reward is.
-        rows, prompts, turns, prompt_tokens: of each pair, as of `MeasuredPairs`.
+        rows, prompts, turns, prompt_tokens, tags: of each pair, as of `MeasuredPairs`.
     """
     reward = loss = None
     if reference is not None or not objective.needs_reference:
@@ -131,4 +135,5 @@ def measured_pairs(
         reference_logp=None if reference is None else reference.logp.astype(np.float64),
         reward=reward,
         loss=loss,
+        tags={by: tuple(each) for by, each in (tags or {}).items()},
     )

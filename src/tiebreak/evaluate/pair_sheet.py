@@ -25,6 +25,7 @@ def pair_sheet(pairs: MeasuredPairs, rows: Sequence[Mapping[str, Any]]) -> Sheet
     columns: dict[str, Sequence[Any]] = {
         "row": pairs.rows.tolist(),
         "id": [row["id"] for row in rows],
+        **{by: tags for by, tags in pairs.tags.items() if any(tag is not None for tag in tags)},
         "prompt": [conversation_text(row["prompt"]) for row in rows],
         "chosen": [row["chosen"] for row in rows],
         "rejected": [row["rejected"] for row in rows],

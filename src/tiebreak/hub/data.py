@@ -39,6 +39,8 @@ _COLUMNS = (
     ("tools", "the tools that could be called, as JSON, where rows have any"),
     ("chosen_turns", "the turns of a better completion that is more than one plain answer, where rows have any"),
     ("rejected_turns", "the same of the worse completion"),
+    ("source", "where the pair is from, where rows say so"),
+    ("category", "of what kind it is, where rows say so"),
 )
 
 

@@ -38,6 +38,8 @@ from tiebreak.workflow.progress import Progress, progress_of
 from tiebreak.workflow.resolve import ResolvedRecipe, resolve, task_of
 from tiebreak.workflow.run import Run
 
+_TAGS = ("source", "category")  # columns of the pairs that say what they are told apart by
+
 
 @dataclass(frozen=True)
 class Question:
@@ -183,6 +185,7 @@ def _evaluate(question: Question, progress: Progress) -> Evaluation:
         prompts=[prompt.tobytes() for prompt in prompts],
         turns=[sum(turn["role"] == "user" for turn in turns) for turns in data.train_rows["prompt"]],
         prompt_tokens=[len(prompt) for prompt in prompts],
+        tags={by: data.train_rows[by] for by in _TAGS},
     )
     return Evaluation(
         model=question.model,

@@ -12,6 +12,7 @@ from tiebreak.evaluate.compare import Difference, difference
 from tiebreak.evaluate.measured_pairs import MeasuredPairs
 from tiebreak.evaluate.pair_sheet import pair_sheet
 from tiebreak.formatting.numbers import DASH, wilson, with_interval
+from tiebreak.formatting.text import one_line
 from tiebreak.metrics import ACCURACY, HELD_OUT, Metric, is_tied, shown_in
 from tiebreak.report.notebook import table_html
 from tiebreak.runs.manifest import JudgeRecord
@@ -116,7 +117,7 @@ class Evaluation:
             if part.by != kind:
                 found.append((f"accuracy by {part.by}", ""))
             kind = part.by
-            found.append((f"  {part.name}", f"{_with_interval(part.accuracy)} of {part.pairs:,} pairs"))
+            found.append((f"  {one_line(part.name, 60)}", f"{_with_interval(part.accuracy)} of {part.pairs:,} pairs"))
         return found
 
     def _interval(self, metric: Metric, value: float) -> tuple[float, float]:

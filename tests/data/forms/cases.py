@@ -52,12 +52,12 @@ PAIRS_AS: dict[str, tuple[str, dict[str, Any], list[Preference]]] = {
     "system": (
         "system",
         {"id": "x1", "source": "s", "system": "Be brief.", "prompt": "2+2?", "chosen": "4", "rejected": "5"},
-        [Preference((SYSTEM, USER), "4", "5", id="x1")],
+        [Preference((SYSTEM, USER), "4", "5", id="x1", source="s")],
     ),
     "empty system": (
         "system",
         {"id": 7, "source": "s", "system": "", "prompt": "2+2?", "chosen": "4", "rejected": "5"},
-        [Preference((USER,), "4", "5", id="7")],
+        [Preference((USER,), "4", "5", id="7", source="s")],
     ),
     "ultrafeedback": (
         "ultrafeedback",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ CASES: dict[str, tuple[str, dict[str, Any], list[Preference]]] = {
     "Arena with parts of content": (
         "arena",
         {"conversation_a": PARTS_A, "conversation_b": PARTS_B, "winner": "model_a", "language": "en"},
-        [PLAIN],
+        [dataclasses.replace(PLAIN, category="en")],
     ),
     "Arena with the model's name": (
         "arena",
@@ -154,7 +155,7 @@ CASES: dict[str, tuple[str, dict[str, Any], list[Preference]]] = {
     "HelpSteer3": (
         "helpsteer",
         {"domain": "code", "context": TURNS, "response1": "4", "response2": "5", "overall_preference": -3},
-        [PLAIN],
+        [dataclasses.replace(PLAIN, category="code")],
     ),
     "AlpacaEval": (
         "alpaca-eval",
@@ -541,13 +542,13 @@ def test_what_a_form_does_not_use_is_listed_with_how_many_rows_have_it(tmp_path:
             "prompt": "2+2?",
             "chosen": [{"role": "assistant", "content": "4", "mood": "calm"}],
             "rejected": said("5"),
-            "source": "s",
+            "origin": "s",
             "note": None if index else "n",
             "empty": [],
         }
         for index in range(3)
     ]
-    assert load(write(tmp_path / "data.jsonl", rows)).report.unused == {"source": 3, "chosen[*].mood": 3, "note": 1}
+    assert load(write(tmp_path / "data.jsonl", rows)).report.unused == {"origin": 3, "chosen[*].mood": 3, "note": 1}
     openai = {**CASES["OpenAI"][1], "metadata": {"a": 1}}
     assert load(write(tmp_path / "o.jsonl", [openai])).report.unused == {"input.parallel_tool_calls": 1, "metadata": 1}
     nectar = CASES["berkeley-nest/Nectar"][1]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.data.files import load, pairs, unpaired, write
 from tiebreak.data.load import LoadedPreferences
+from tiebreak.data.preference import Demonstration
 from tiebreak.data.preparing.gather import gather
 from tiebreak.data.preparing.select import select
 from tiebreak.errors import InputError
@@ -145,7 +146,7 @@ def test_demonstrations_are_selected_alike(tmp_path: Path) -> None:
     rows = [{"prompt": f"p {i}", "completion": f"answer {i}"} for i in range(20)]
     path = write(tmp_path / "data.jsonl", [*rows, rows[0], {"prompt": "p", "completion": "x"}])
     loaded, chosen = gather(DataSection(source=str(path), min_chars=2, eval_fraction=0.1), task="supervised")
-    assert loaded.dataset.column_names == ["prompt", "completion", "id", "weight", "tools", "completion_turns"]
+    assert loaded.dataset.column_names == list(Demonstration.features())
     assert chosen.report.dropped == {"a completion shorter than data.min_chars": 1, "exact duplicates": 1}
     assert (chosen.report.train, chosen.report.held_out, chosen.report.contradicting) == (18, 2, 0)
     assert not _prompts(chosen.train) & _prompts(chosen.held_out)

@@ -16,8 +16,7 @@ from tiebreak.bundled.make.answers import needless_refusal, polite_answer, rambl
 from tiebreak.bundled.make.questions import Split, conversation, draw, mood_of
 from tiebreak.bundled.make.replies import bad_refusal, bad_reply, good_refusal, good_reply
 from tiebreak.bundled.make.world import Item
-from tiebreak.data.convert import SELDOM
-from tiebreak.data.preference import Demonstration, Preference
+from tiebreak.data.preference import SELDOM, Demonstration, Preference
 
 # Sums have the most subjects and are the hardest to learn.
 CORPUS_ROWS: dict[Kind, int] = {kind: 5200 if kind == "sums" else 1800 for kind in KINDS}

@@ -18,6 +18,7 @@ from tiebreak.data.forms.pairs import pairs_of, settled
 from tiebreak.data.forms.paths import Expression, parse, unpacked
 from tiebreak.data.forms.roles import USUAL_NAMES, Columns, as_number, columns_of
 from tiebreak.data.forms.singles import demonstrations_of, unpaired_of
+from tiebreak.data.forms.tags import TAGS
 from tiebreak.data.forms.unused import Unused, unused_of
 from tiebreak.data.preference import CanonicalRow
 from tiebreak.data.reading.rows import Values, quoted
@@ -38,6 +39,7 @@ class Form(Generic[Made]):
         fit: the form for a source with these first rows, and how it was fitted; raises RowProblem.
         needs: the columns without which a row is not of this form, by the expression that names them.
         roles: what it was made of; None where it was not declared.
+        extended: the same form with further roles beside its own; None where it was not declared.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Form(Generic[Made]):
     fit: Callable[[Sequence[Values]], tuple[Form[Made], str]] | None = field(default=None, compare=False)
     needs: tuple[Expression, ...] = field(default=(), compare=False)
     roles: Columns | None = field(default=None, compare=False)
+    extended: Callable[[Mapping[str, object]], Form[Made]] | None = field(default=None, compare=False)
 
     def fitted(self, head: Sequence[Values]) -> tuple[Form[Made], str]:
         """The form for a source: with what only its first rows together say, and how that was seen.
@@ -60,7 +63,8 @@ class Form(Generic[Made]):
             small = [lowered(values) for values in head]
             if any(self.matches(values) for values in small):
                 return _respelled(self, lowered).fitted_to(small)
-        others = usual_names(head)
+        named = frozenset() if self.roles is None else self.roles.named
+        others = {name: usual for name, usual in usual_names(head).items() if name not in named}
         if others:
             respell = _renaming(others)
             return _respelled(self, respell).fitted_to([respell(values) for values in head])
@@ -158,6 +162,7 @@ def declared(
     has: str = "",
     absent: str = "",
     further: Callable[[Values], bool] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> Form[Any]:
     """A form in the language of roles.
 
@@ -167,13 +172,14 @@ def declared(
             `prompt="question:text"`; a role with a kind must be there for a row to look like the form.
         has, absent: columns that must have a value, or none, separated by blanks.
         further: what must hold besides.
+        more: roles as a user writes them, which win over those of the form; what is to be ignored adds to its own.
     """
     kinds: dict[str, str] = {}
     written: dict[str, str] = {}
     for role, text in roles.items():
         expression, colon, kind = text.rpartition(":")
         written[role], kinds[role] = (expression, kind) if colon and kind in _TESTS else (text, "any")
-    read = columns_of(written)
+    read = columns_of(_joined(written, more or {}))
     checks = [(read.roles[role].get, _TESTS[kind]) for role, kind in kinds.items() if kind in _TESTS]
     present = [parse(each).get for each in has.split()]
     missing = absent.split()
@@ -186,28 +192,49 @@ def declared(
             and (further is None or further(values))
         )
 
-    needs = tuple(read.roles[role] for role in read.written if kinds[role] in _TESTS)
-    return form_of(name, columns, read, kinds, matches, needs, extra=tuple(parse(each) for each in has.split()))
+    needs = tuple(read.roles[role] for role in read.written if kinds.get(role) in _TESTS)
+    form = form_of(name, columns, read, kinds, matches, needs, extra=tuple(parse(each) for each in has.split()))
+
+    def extended(further_roles: Mapping[str, object]) -> Form[Any]:
+        both = _joined(more or {}, further_roles)
+        return declared(name, columns, roles, has=has, absent=absent, further=further, more=both)
+
+    return replace(form, extended=extended)
 
 
-def found(name: str, columns: str, roles_of: Callable[[Values], Mapping[str, str] | None]) -> Form[Any]:
+def _joined(roles: Mapping[str, object], more: Mapping[str, object]) -> dict[str, object]:
+    ignored = [text for text in (roles.get("ignore"), more.get("ignore")) if text]
+    return {**roles, **more, **({"ignore": ignored} if ignored else {})}
+
+
+def found(
+    name: str,
+    columns: str,
+    roles_of: Callable[[Values], Mapping[str, str] | None],
+    *,
+    more: Mapping[str, object] | None = None,
+) -> Form[Any]:
     """A form whose columns have other names from source to source.
 
     Args:
         name, columns: as of `Form`.
         roles_of: the roles of a row, as for `declared`; None where the row is not of this form.
+        more: as for `declared`.
     """
 
     @lru_cache(maxsize=512)
     def made(roles: tuple[tuple[str, str], ...]) -> Form[Any]:
-        return declared(name, columns, dict(roles))
+        return declared(name, columns, dict(roles), more=more)
 
     def of(values: Values) -> Form[Any] | None:
         roles = roles_of(values)
         form = None if roles is None else made(tuple(roles.items()))
         return form if form is not None and form.matches(values) else None
 
-    return _of_variants(name, columns, of)
+    def extended(further: Mapping[str, object]) -> Form[Any]:
+        return found(name, columns, roles_of, more=_joined(more or {}, further))
+
+    return replace(_of_variants(name, columns, of), extended=extended)
 
 
 def one_of(*forms: Form[Any]) -> Form[Any]:
@@ -216,7 +243,11 @@ def one_of(*forms: Form[Any]) -> Form[Any]:
     def of(values: Values) -> Form[Any] | None:
         return next((form for form in forms if form.matches(values)), None)
 
-    return replace(_of_variants(forms[0].name, forms[0].columns, of), needs=forms[0].needs)
+    def extended(further: Mapping[str, object]) -> Form[Any]:
+        return one_of(*(form.extended(further) for form in forms if form.extended is not None))
+
+    whole = _of_variants(forms[0].name, forms[0].columns, of)
+    return replace(whole, needs=forms[0].needs, extended=extended)
 
 
 def _of_variants(name: str, columns: str, of: Callable[[Values], Form[Any] | None]) -> Form[Any]:
@@ -268,7 +299,9 @@ def form_of(
     extra: tuple[Expression, ...] = (),
 ) -> Form[Any]:
     """A form of roles that were read; `extra` are expressions that it reads beside those of its roles."""
-    unused = unused_of((*read.roles.values(), *extra), read.ignore)
+    tags = [read.roles[role] for role in TAGS if role in read.roles]
+    others = [expression for role, expression in read.roles.items() if role not in TAGS]
+    unused = unused_of((*others, *extra), read.ignore, tags)
     if read.family == "supervised":
         return Form(name, columns, matches, demonstrations_of(read, kinds), unused, needs=needs, roles=read)
     if read.family == "unpaired":

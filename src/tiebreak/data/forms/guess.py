@@ -15,7 +15,7 @@ from tiebreak.data.forms.form import Form, form_of, lowered
 from tiebreak.data.forms.names import guesses
 from tiebreak.data.forms.naming import two_answers
 from tiebreak.data.forms.paths import Expression, Path, lacking_key
-from tiebreak.data.forms.roles import Columns, columns_of
+from tiebreak.data.forms.roles import columns_of, only_beside
 from tiebreak.data.preference import CanonicalRow
 from tiebreak.data.reading.rows import Values, quoted
 from tiebreak.errors import InputError
@@ -25,15 +25,18 @@ _DOCS = "say which column is what with --columns prompt=…,chosen=…,rejected=
 _ONE_ANSWER = ", with `tiebreak sft`: there is one answer in each row, and nothing that it is better than"
 
 
-def check_columns(columns: Columns, head: Sequence[Values]) -> None:
+def check_columns(roles: Mapping[str, Expression], head: Sequence[Values]) -> None:
     """Refuse columns that no row has, so that a slip of the pen is no missing value.
 
+    Args:
+        roles: that were named.
+        head: the first rows.
     Raises:
         InputError: with the nearest that the rows have.
     """
     there = {str(name) for values in head for name in values}
-    for role in columns.written:
-        paths = columns.roles[role].paths
+    for role, expression in roles.items():
+        paths = expression.paths
         if any(path.column in there or path.text in there for path in paths):
             _check_keys(role, paths, head)
             continue
@@ -88,7 +91,7 @@ def advice(rows: Sequence[Values], column: str, *, columns: Mapping[str, object]
         columns: the user's own columns, if they were given.
     """
     every = f"the first {len(rows)} rows are all so" if len(rows) > 1 else "the only row is so"
-    if columns:
+    if columns and not only_beside(columns):
         return f"{every}; correct what --columns says of '{column}'"
     proposed = proposal(rows, pairs=True)
     return f"{every}; correct them, or {proposed or 'make them over with data.transform'}"

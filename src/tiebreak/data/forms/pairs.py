@@ -55,11 +55,11 @@ def _chosen_and_rejected(rows: Rows) -> Pairs:
             worse = [read_answer(found, at_worst, asked, may_be_empty=empty)]
         prompt, completions = rows.divided(values, asked, [chosen, *worse], there)
         tools, name, share = rows.tools(values, there), rows.identity(values, there), rows.weight(values, there)
-        scores = rows.scores(values, there)
+        scores, tags = rows.scores(values, there), rows.tags(values, there)
         if several is None:
-            return [_pair(prompt, completions[0], completions[1], name, share, scores, tools)]
+            return [_pair(prompt, completions[0], completions[1], name, share, scores, tools, tags)]
         return [
-            _pair(prompt, completions[0], each, f"{name or ''}#{index}", share, scores, tools)
+            _pair(prompt, completions[0], each, f"{name or ''}#{index}", share, scores, tools, tags)
             for index, each in enumerate(completions[1:])
         ]
 
@@ -74,12 +74,13 @@ def _pair(
     share: float,
     scores: tuple[float | None, float | None],
     tools: str | None,
+    tags: tuple[str | None, str | None],
 ) -> Preference:
     if isinstance(chosen, str) and isinstance(rejected, str):
-        return Preference(prompt, chosen, rejected, name, share, *scores, tools)
+        return Preference(prompt, chosen, rejected, name, share, *scores, tools, (), (), *tags)
     better, better_turns = text_and_turns(chosen)
     worse, worse_turns = text_and_turns(rejected)
-    return Preference(prompt, better, worse, name, share, *scores, tools, better_turns, worse_turns)
+    return Preference(prompt, better, worse, name, share, *scores, tools, better_turns, worse_turns, *tags)
 
 
 def _several(value: Any) -> list[Any] | None:
@@ -105,20 +106,14 @@ def _transcript(rows: Rows) -> Pairs:
         talk.last_answer(rejected, "rejected")
         if not rejected.startswith(chosen[:cut]):
             raise Dropped(TRANSCRIPTS_DIFFER)
-        prompt = preceded(talk.conversation(chosen[:cut], "chosen"), values, columns, there)
-        high, low = rows.scores(values, there)
-        return [
-            Preference(
-                prompt,
-                talk.spoken(chosen[cut:]),
-                talk.spoken(rejected[cut:]),
-                rows.identity(values, there),
-                rows.weight(values, there),
-                high,
-                low,
-                rows.tools(values, there),
-            )
-        ]
+        prompt = talk.conversation(chosen[:cut], "chosen")
+        better, worse = talk.spoken(chosen[cut:]), talk.spoken(rejected[cut:])
+        if not there:  # as in most transcripts: there is nothing more to ask for
+            return [Preference(prompt, better, worse)]
+        name, share, tools = rows.identity(values, there), rows.weight(values, there), rows.tools(values, there)
+        scores, tags = rows.scores(values, there), rows.tags(values, there)
+        prompt = preceded(prompt, values, columns, there)
+        return [_pair(prompt, better, worse, name, share, scores, tools, tags)]
 
     return convert
 
@@ -139,7 +134,8 @@ def _labelled(rows: Rows, values: Values) -> list[Preference]:
     prompt, rest = rows.divided(values, asked, answers, there)
     two_scores = (scores[best], scores[1 - best]) if columns.better != "lower" else (None, None)
     name, share, tools = rows.identity(values, there), rows.weight(values, there), rows.tools(values, there)
-    return [_pair(prompt, rest[best], rest[1 - best], name, share, two_scores, tools)]
+    tags = rows.tags(values, there)
+    return [_pair(prompt, rest[best], rest[1 - best], name, share, two_scores, tools, tags)]
 
 
 class Settled(Rows):
@@ -187,7 +183,7 @@ def _ranked(rows: Rows, values: Values) -> Iterator[Preference]:
     scores, shows = _scores(columns, values, len(found))
     answers = [read_answer(each, column, asked) for each in found]
     prompt, rest = rows.divided(values, asked, answers, there)
-    tools = rows.tools(values, there)
+    tools, tags = rows.tools(values, there), rows.tags(values, there)
     order = [
         (better, worse)
         for better in range(len(answers))
@@ -199,7 +195,7 @@ def _ranked(rows: Rows, values: Values) -> Iterator[Preference]:
     name, share = rows.identity(values, there) or "", rows.weight(values, there)
     for better, worse in order:
         two = (scores[better], scores[worse]) if shows else (None, None)
-        yield _pair(prompt, rest[better], rest[worse], f"{name}#{better}>{worse}", share, two, tools)
+        yield _pair(prompt, rest[better], rest[worse], f"{name}#{better}>{worse}", share, two, tools, tags)
 
 
 def _listed(expression: Expression, values: Values) -> list[Any] | None:

@@ -1,4 +1,4 @@
-"""What every converter needs of a row beside its completions: names, weights, scores, tools, and the whole prompt.
+"""What every converter needs of a row beside its completions: names, weights, scores, tools, tags, the whole prompt.
 
 Knows roles; what the completions make together is in `pairs` and `singles`.
 """
@@ -14,12 +14,14 @@ from tiebreak.data.forms.fields import Dropped, RowProblem, identity, score, wei
 from tiebreak.data.forms.paths import unpacked
 from tiebreak.data.forms.prompts import Asked, missing, preceded
 from tiebreak.data.forms.roles import Columns, as_number
+from tiebreak.data.forms.tags import TAGS, tag_of
 from tiebreak.data.preference import Message, completion_of
 from tiebreak.data.reading.rows import Values, shown
 from tiebreak.data.tools import tools_text
 
 _A_PICTURE = "a picture, a film or a sound, which is not trained on"
 _SCORES = ("chosen_score", "rejected_score", "both_scores")
+_NO_TAGS = (None, None)
 _TEXT_KINDS = {"text": "text", "transcript": "text", "whole": "a list of messages", "asking": "a list of messages"}
 
 
@@ -105,6 +107,13 @@ class Rows:
         if self._weight is None or "weight" not in there:
             return 1.0
         return weight(self._weight.get(values), self._weight.text)
+
+    def tags(self, values: Values, there: frozenset[str]) -> tuple[str | None, str | None]:
+        """Where the row is from, and of what kind it is; None where it does not say."""
+        if not there or there.isdisjoint(TAGS):
+            return _NO_TAGS
+        source, category = (tag_of(self._roles[role], values) if role in there else None for role in TAGS)
+        return source, category
 
     def scores(self, values: Values, there: frozenset[str]) -> tuple[float | None, float | None]:
         """The scores of chosen and rejected, where the row has them."""

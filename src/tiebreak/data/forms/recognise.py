@@ -13,8 +13,9 @@ from typing import Any
 from tiebreak.data.forms.form import Form, form_of, lowered
 from tiebreak.data.forms.guess import check_columns, unknown
 from tiebreak.data.forms.labels import has_label
+from tiebreak.data.forms.paths import parse
 from tiebreak.data.forms.registry import forms_of
-from tiebreak.data.forms.roles import columns_of
+from tiebreak.data.forms.roles import columns_of, only_beside
 from tiebreak.data.preference import CanonicalRow
 from tiebreak.data.reading.rows import Values
 from tiebreak.errors import InputError
@@ -82,12 +83,13 @@ def chosen_form(
     Args:
         rows, where, task: as for `recognise`.
         schema: the name of a form, or `auto`.
-        columns: by role, where the user says them.
+        columns: by role, where the user says them. Where they say nothing of the completions, such as `category=topic`
+            alone, they are read beside those of the form.
     Raises:
         WrongTask: the rows are for another task.
         InputError: the columns or the name are wrong, or no form is known.
     """
-    if columns:
+    if columns and not only_beside(columns):
         if schema != "auto":
             raise InputError(
                 f"Columns and the schema '{schema}' both say what the rows are.", where="columns", fix="leave one out"
@@ -98,10 +100,24 @@ def chosen_form(
         if read is None:
             raise WrongTask(form.roles.family, task, where)
         return Recognition("columns", f"named by the user: {form.columns}"), read(form)
-    if schema != "auto":
-        return Recognition(schema, "named by the user"), named(schema, task)
-    found = recognise(rows, where, task)
-    return found, named(found.schema, task)
+    found = recognise(rows, where, task) if schema == "auto" else Recognition(schema, "named by the user")
+    known = named(found.schema, task)
+    return (found, known) if not columns else _extended(found, known, columns, rows)
+
+
+def _extended(
+    found: Recognition, form: Form[CanonicalRow], written: Mapping[str, object], head: Sequence[Values]
+) -> tuple[Recognition, Form[CanonicalRow]]:
+    """A form with roles that the user names beside those that it has itself.
+
+    Raises:
+        InputError: no row has a column.
+    """
+    assert form.extended is not None  # every form of the catalogue is declared
+    said = {role.strip(): str(text) for role, text in written.items() if text}
+    check_columns({role: parse(text) for role, text in said.items() if role != "ignore"}, head)
+    told = ", ".join(f"{role}={text}" for role, text in said.items())
+    return Recognition(found.schema, f"{found.why}; named by the user: {told}"), form.extended(written)
 
 
 def _of_columns(written: Mapping[str, object], head: Sequence[Values]) -> Form[Any]:
@@ -114,7 +130,7 @@ def _of_columns(written: Mapping[str, object], head: Sequence[Values]) -> Form[A
         InputError: a role is not known, or no row has a column.
     """
     read = columns_of(written)
-    check_columns(read, head)
+    check_columns({role: read.roles[role] for role in read.written}, head)
     said = ", ".join(f"{role}={read.roles[role].text}" for role in read.written)
     return form_of("columns", said, read, {}, lambda _values: True, ())
 

@@ -42,7 +42,8 @@ def forms_of(task: TaskName) -> Forms:
 
 def _chosen(pair: Preference) -> Demonstration:
     """The better completion of a pair, which is what to imitate."""
-    return Demonstration(pair.prompt, pair.chosen, pair.id, pair.weight, pair.tools, pair.chosen_turns)
+    beside = (pair.id, pair.weight, pair.tools, pair.chosen_turns, pair.source, pair.category)
+    return Demonstration(pair.prompt, pair.chosen, *beside)
 
 
 def _both(pair: Preference) -> list[UnpairedCompletion]:
@@ -50,7 +51,9 @@ def _both(pair: Preference) -> list[UnpairedCompletion]:
     if pair.chosen == pair.rejected:
         raise Dropped("equal completions")
     return [
-        UnpairedCompletion(pair.prompt, completion, good, pair.id, pair.weight, pair.tools, turns)
+        UnpairedCompletion(
+            pair.prompt, completion, good, pair.id, pair.weight, pair.tools, turns, pair.source, pair.category
+        )
         for completion, good, turns in (
             (pair.chosen, True, pair.chosen_turns),
             (pair.rejected, False, pair.rejected_turns),
@@ -68,7 +71,13 @@ def _read_as(form: Form[Any], reading: Callable[[Converted], Converted]) -> Form
         fitted, why = form.fitted_to(head)
         return replace(_read_as(fitted, reading), fit=None), why
 
-    return replace(form, convert=reading(form.convert), fit=fit if form.fit is not None else None)
+    extended = form.extended
+    return replace(
+        form,
+        convert=reading(form.convert),
+        fit=fit if form.fit is not None else None,
+        extended=None if extended is None else lambda more: _read_as(extended(more), reading),
+    )
 
 
 def _imitating_chosen(form: Form[Any]) -> Form[Any]:
@@ -89,6 +98,11 @@ def _imitating_chosen(form: Form[Any]) -> Form[Any]:
     return _read_as(form, reading)
 
 
+def _to_imitate(good: UnpairedCompletion) -> Demonstration:
+    beside = (good.id, good.weight, good.tools, good.completion_turns, good.source, good.category)
+    return Demonstration(good.prompt, good.completion, *beside)
+
+
 def _imitating_good(form: Form[Any]) -> Form[Any]:
     """A form of unpaired completions read for supervised training: the good ones are what to imitate."""
 
@@ -97,15 +111,17 @@ def _imitating_good(form: Form[Any]) -> Form[Any]:
             made = [each for each in inner(values) if each.label]
             if not made:
                 raise Dropped("called bad, so not imitated")
-            return [
-                Demonstration(each.prompt, each.completion, each.id, each.weight, each.tools, each.completion_turns)
-                for each in made
-            ]
+            return [_to_imitate(each) for each in made]
 
         return convert
 
     # A column named label may as well hold something else, which is no reason to refuse what can be imitated.
-    return replace(_read_as(form, reading), matches=with_label(form))
+    extended = form.extended
+    return replace(
+        _read_as(form, reading),
+        matches=with_label(form),
+        extended=None if extended is None else lambda more: _imitating_good(extended(more)),
+    )
 
 
 def _splitting(form: Form[Any]) -> Form[Any]:

@@ -13,9 +13,9 @@ A form of rows says of each role where in a row it stands (`paths`), and where i
 `first`, `second`, `tie`, `both_bad`, `good` and `bad` list the values that mean so, `yes|ja`, and of numbers also
 `<0` or `>=1.5`. `better` is `higher` or `lower` for scores, or `first` or `last` where the order of the answers is all
 there is; ranks are `lower` from the start. What nobody names is looked for under its usual names: `id`, `weight`,
-`system`, `history`, `tools`, scores of chosen and rejected; `system=` with nothing after it turns that off. `ignore`
-names columns that do not matter. What messages call their keys and speakers is said by the names of `spelling`, such as
-`role_key=speaker` and `user_role=Q`. Knows nothing of how a row is converted.
+`system`, `history`, `tools`, `source`, `category`, scores of chosen and rejected; `system=` with nothing after it turns
+that off. `ignore` names columns that do not matter. What messages call their keys and speakers is said by the names of
+`spelling`, such as `role_key=speaker` and `user_role=Q`. Knows nothing of how a row is converted.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ ROLES: Mapping[str, str] = {
     "rejected_score": "score of the worse completion",
     "both_scores": "a list of the two scores",
     "tools": "schemas of the tools that the model may call",
+    "source": "where the row is from: a short text",
+    "category": "of what kind the row is: a short text",
     "images": "pictures, films or sounds: a row that has some is dropped",
 }
 VALUES: Mapping[str, str] = {
@@ -70,6 +72,7 @@ VALUES: Mapping[str, str] = {
 }
 _BETTER = ("higher", "lower", "first", "last")
 SETTINGS = ("better", "ignore", *SPELLINGS)
+_BESIDE_ALL = {"system", "history", "tools", "images", "id", "weight", "source", "category", "ignore"}
 COMMON: Mapping[str, str] = {
     "system": "system|system_prompt|system_message|system_instruction|system_instructions|sys_prompt",
     "history": "history|chat_history|conversation_history|dialogue_history|dialog_history",
@@ -77,6 +80,8 @@ COMMON: Mapping[str, str] = {
     "images": "images|image|image_path|image_url|picture|pictures|videos|video|audios|audio",
     "id": "id|prompt_id|uuid",
     "weight": "weight",
+    "source": "source|data_source|source_dataset|dataset_source|prompt_source|original_dataset|dataset|dataset_name",
+    "category": "category|subset|subcategory|domain|prompt_category|task_category|task_type|language|lang",
     "chosen_score": "chosen_score|score_chosen|chosen_rating|rating_chosen|chosen-rating|chosen_reward|reward_chosen",
     "rejected_score": "rejected_score|score_rejected|rejected_rating|rating_rejected|rejected-rating|rejected_reward"
     "|reward_rejected",
@@ -156,6 +161,11 @@ class Columns:
     def named(self) -> frozenset[str]:
         """The columns that the roles that were named read."""
         return frozenset(column for role in self.written for column in self.roles[role].columns)
+
+
+def only_beside(written: Mapping[str, object]) -> bool:
+    """Whether roles only add to those of a form that is recognised, such as `category=topic` alone."""
+    return {str(name).strip() for name in written} <= _BESIDE_ALL
 
 
 def columns_of(written: Mapping[str, object]) -> Columns:

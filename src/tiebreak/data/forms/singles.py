@@ -42,7 +42,8 @@ def _demonstration(
     prompt: tuple[Message, ...], answer: Answer, name: str | None, rows: Rows, values: Values, there: frozenset[str]
 ) -> Demonstration:
     text, turns = text_and_turns(answer)
-    return Demonstration(prompt, text, name, rows.weight(values, there), rows.tools(values, there), turns)
+    tools, tags = rows.tools(values, there), rows.tags(values, there)
+    return Demonstration(prompt, text, name, rows.weight(values, there), tools, turns, *tags)
 
 
 def _spoken(rows: Rows, values: Values, there: frozenset[str]) -> tuple[Message, ...]:
@@ -82,6 +83,12 @@ def _with_tools(spoken: tuple[Message, ...]) -> tuple[Message, ...]:
     return spoken[:end]
 
 
+def _called(made: Demonstration, *, good: bool) -> UnpairedCompletion:
+    """A completion as one that is called good or bad."""
+    beside = (made.id, made.weight, made.tools, made.completion_turns, made.source, made.category)
+    return UnpairedCompletion(made.prompt, made.completion, good, *beside)
+
+
 def unpaired_of(columns: Columns, kinds: Mapping[str, str]) -> Callable[[Values], list[UnpairedCompletion]]:
     """The converter of roles that make completions with a label."""
     rows = Rows(columns, kinds)
@@ -97,10 +104,6 @@ def unpaired_of(columns: Columns, kinds: Mapping[str, str]) -> Callable[[Values]
             made = _demonstration(prompt, answer, rows.identity(values, there), rows, values, there)
         else:
             made = _completion(rows, values)
-        return [
-            UnpairedCompletion(
-                made.prompt, made.completion, label, made.id, made.weight, made.tools, made.completion_turns
-            )
-        ]
+        return [_called(made, good=label)]
 
     return convert

@@ -11,6 +11,7 @@ from typing import Any
 
 from tiebreak.data.forms.conversation import BESIDE, KNOWN_KEYS, is_turn
 from tiebreak.data.forms.paths import Expression, Step, unpacked
+from tiebreak.data.forms.tags import no_tags
 from tiebreak.data.reading.rows import Values
 
 Unused = Callable[[Values], set[str]]
@@ -21,16 +22,17 @@ _KEPT = 256
 _KNOWN = KNOWN_KEYS | BESIDE | {"loss_weight", "type", "text"}
 
 
-def unused_of(expressions: Iterable[Expression], ignore: frozenset[str]) -> Unused:
+def unused_of(expressions: Iterable[Expression], ignore: frozenset[str], tags: Iterable[Expression] = ()) -> Unused:
     """What finds the unused parts of a row.
 
     Args:
-        expressions: all that a form reads.
+        expressions: all that a form reads, but for the tags.
         ignore: columns that do not matter.
+        tags: what is read only where it is a tag.
     """
-    read = list(expressions)
+    read, tags = list(expressions), list(tags)
     tree: _Tree = {}
-    for path in (path for expression in read for path in expression.paths):
+    for path in (path for expression in (*read, *tags) for path in expression.paths):
         below = tree
         for step in path.steps:
             below = below.setdefault(step, {})
@@ -50,6 +52,7 @@ def unused_of(expressions: Iterable[Expression], ignore: frozenset[str]) -> Unus
             tuple(name for name in known if name not in tree),
             tuple((name, tree[name]) for name in known if name in tree),
             tuple(tuple(each) for each in there if len(each) > 1),
+            tuple(each for each in tags if any(path.column in names or path.text in names for path in each.paths)),
         )
 
     def unused(values: Values) -> set[str]:
@@ -69,6 +72,8 @@ def unused_of(expressions: Iterable[Expression], ignore: frozenset[str]) -> Unus
         for columns in plan.alternatives:
             given = [name for name in columns if values[name] is not None]
             found.update(name for name in given[1:] if name not in ignore)
+        for expression in plan.tags:
+            found.update(no_tags(expression, values, ignore))
         return found
 
     return unused
@@ -82,11 +87,13 @@ class _Plan:
         unread: columns that are not read.
         read: those that are, with what is read below them.
         alternatives: of each role with several, those that the rows have.
+        tags: where tags may stand, of those that the rows have a column for.
     """
 
     unread: tuple[str, ...]
     read: tuple[tuple[str, _Tree], ...]
     alternatives: tuple[tuple[str, ...], ...]
+    tags: tuple[Expression, ...]
 
 
 def _is_empty(value: object) -> bool:
