@@ -16,6 +16,9 @@ from tiebreak.version import __version__
 
 if TYPE_CHECKING:
     from tiebreak.data.preference import Demonstration, Message, Preference, UnpairedCompletion
+    from tiebreak.doctor.examine import Diagnosis
+    from tiebreak.doctor.examine import examine as diagnose
+    from tiebreak.doctor.finding import Finding
     from tiebreak.generation.generate import Sampling
     from tiebreak.hub.data import push_data
     from tiebreak.hub.models import push
@@ -47,8 +50,10 @@ _WHERE = {
     "AnswersQuestion": "tiebreak.workflow.judging",
     "Callback": "tiebreak.workflow.callback",
     "Demonstration": "tiebreak.data.preference",
+    "Diagnosis": "tiebreak.doctor.examine",
     "Evaluation": "tiebreak.workflow.evaluation",
     "Event": "tiebreak.workflow.callback",
+    "Finding": "tiebreak.doctor.finding",
     "Limits": "tiebreak.serve.settings",
     "Message": "tiebreak.data.preference",
     "Preference": "tiebreak.data.preference",
@@ -64,6 +69,7 @@ _WHERE = {
     "UnpairedTrainer": "tiebreak.training.unpaired",
     "Vote": "tiebreak.votes",
     "VoteStore": "tiebreak.votes.store",
+    "diagnose": "tiebreak.doctor.examine:examine",
     "evaluate_answers": "tiebreak.workflow.judging",
     "evaluate_model": "tiebreak.workflow.evaluate",
     "export_run": "tiebreak.workflow.export",
@@ -95,8 +101,10 @@ __all__ = [
     "AnswersQuestion",
     "Callback",
     "Demonstration",
+    "Diagnosis",
     "Evaluation",
     "Event",
+    "Finding",
     "InputError",
     "Interrupted",
     "Limits",
@@ -117,6 +125,7 @@ __all__ = [
     "Vote",
     "VoteStore",
     "__version__",
+    "diagnose",
     "evaluate_answers",
     "evaluate_model",
     "export_run",

@@ -1,0 +1,202 @@
+"""Rows of a log to curves: which row stands where, and that they are of one run.
+
+Knows rows of names and values, wherever they came from; what a name means is known to `names`.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tiebreak.doctor.log import Axis, Curve, TrainingLog
+from tiebreak.doctor.reading.names import EPOCH, STEP
+from tiebreak.errors import InputError
+from tiebreak.metrics import ACCURACY, HELD_OUT, LOSS, MARGIN, is_tied, metric_named
+
+_NOTHING = frozenset({"", "no log", "-", "–", "—", "n/a", "na", "none", "null"})
+_THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+
+
+@dataclass(frozen=True)
+class LoggedRows:
+    """Rows as they were read.
+
+    Attributes:
+        rows: values by column.
+        names: the metric of each column that is known, or `step` and `epoch`.
+        source, kind: as of `TrainingLog`.
+        where: what errors call a row, by its index.
+        null: what an explicit null means: NaN in a log, which writes no other; None, nothing, in a table.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    names: Mapping[str, str]
+    source: str
+    kind: str
+    where: Callable[[int], str]
+    null: float | None = None
+
+    def log(self, *, unread: Sequence[str] = (), planned: float | None = None) -> TrainingLog:
+        """The log that they are.
+
+        Raises:
+            InputError: there is no metric, no place, a value that is no number, or more than one run.
+        """
+        columns = {name: column for column, name in self.names.items()}
+        metrics = [name for name in columns if name not in (STEP, EPOCH)]
+        if not self.rows or not metrics:
+            raise self._empty(unread)
+        steps = self._values(columns.get(STEP), STEP)
+        epochs = self._values(columns.get(EPOCH), EPOCH)
+        axis: Axis = "step" if any(at is not None for at in steps) else "epoch"
+        at = steps if axis == "step" else epochs
+        if all(place is None for place in at):
+            if len(self.rows) > 1:
+                raise InputError(
+                    "The rows say neither a step nor an epoch.",
+                    where=self.where(0),
+                    fix="add a column 'step' or 'epoch'; of a table with one row a run, leave the row of one run",
+                )
+            axis, at = "end", [1.0]
+        if None not in at and all(map(operator.lt, at, at[1:])):
+            at = tuple(at)  # what is a tuple needs no look for more than one run
+        values = {name: self._values(columns[name], name) for name in metrics}
+        curves = {name: self._curve(name, at, values[name]) for name in metrics}
+        curves = {name: curve for name, curve in curves.items() if curve}
+        if not curves:
+            raise self._empty(unread)
+        return TrainingLog(
+            source=self.source,
+            kind=self.kind,
+            curves=without_ties(without_speed(curves)),
+            axis=axis,
+            epochs=_epochs(at, epochs) if axis == "step" else (),
+            held_out=examples_of(curves),
+            planned=planned if axis == "step" else None,
+            unread=tuple(unread),
+        )
+
+    def _empty(self, unread: Sequence[str]) -> InputError:
+        seen = f" Its columns are: {', '.join(unread[:12])}." if unread else ""
+        return InputError(
+            f"There is no metric of a training in it.{seen}",
+            where=self.source,
+            fix="a log has rows with a step or an epoch and a loss, rewards or accuracies: see docs/doctor.md",
+        )
+
+    def _values(self, column: str | None, name: str) -> list[float | None]:
+        if column is None:
+            return [None] * len(self.rows)
+        cells = [row.get(column, _NOT_THERE) for row in self.rows]
+        if set(map(type, cells)) == {float}:  # the usual case, at once: a log may be long
+            return cells
+        null = self.null if name not in (STEP, EPOCH) else None
+        found: list[float | None] = []
+        for index, value in enumerate(cells):
+            if value is _NOT_THERE:
+                found.append(None)
+            elif value is None:
+                found.append(null)
+            elif type(value) is float:
+                found.append(value)
+            elif type(value) is int:
+                found.append(float(value) if abs(value) < _LARGEST else math.inf)
+            else:
+                found.append(self._number(value, column, name, index))
+        return found
+
+    def _number(self, value: Any, column: str, name: str, index: int) -> float | None:
+        text = str(value).strip().replace("−", "-")
+        try:
+            return float(text)  # `nan` and `inf`, too
+        except ValueError:
+            pass
+        if text.lower() in _NOTHING:
+            return None
+        share = text.endswith("%")
+        text = text.rstrip("% ")
+        if _THOUSANDS.fullmatch(text) and name == STEP:
+            text = text.replace(",", "")
+        elif _DECIMAL_COMMA.fullmatch(text):
+            text = text.replace(",", ".")
+        try:
+            return float(text) / (100 if share else 1)
+        except ValueError:
+            raise InputError(
+                f"'{str(value)[:40]}' in the column '{column}' is no number.",
+                where=self.where(index),
+                fix="an empty cell is a value that was not logged",
+            ) from None
+
+    def _curve(self, name: str, at: Sequence[float | None], values: Sequence[float | None]) -> Curve:
+        if None not in values and isinstance(at, tuple):
+            return Curve(at, tuple(values))
+        places: list[float] = []
+        kept: list[float] = []
+        last = -math.inf
+        for index, (place, value) in enumerate(zip(at, values, strict=True)):
+            if value is None or place is None:
+                continue
+            if place > last:
+                places.append(place)
+                kept.append(value)
+                last = place
+            elif place < last or (name == LOSS.name and value != kept[-1]):
+                raise InputError(
+                    f"'{name}' goes from {last:g} back to {place:g}: these are the rows of more than one run.",
+                    where=self.where(index),
+                    fix="leave the rows of one run",
+                )
+            # A held-out metric that is measured again at a step is of the best model that was loaded in the end.
+        return Curve(tuple(places), tuple(kept))
+
+
+_NOT_THERE = object()
+_LARGEST = 1 << 1000
+
+
+def without_ties(curves: Mapping[str, Curve]) -> dict[str, Curve]:
+    """The curves, with accuracies in shares, and without those values that say nothing since no pair had a margin."""
+    found = dict(curves)
+    for prefix in ("", HELD_OUT):
+        accuracy, margin = found.pop(prefix + ACCURACY.name, None), found.get(prefix + MARGIN.name, Curve())
+        if accuracy is None:
+            continue
+        small = ((at, value) for at, value in zip(margin.at, margin.values, strict=True) if -0.01 < value < 0.01)
+        tied = {at for at, value in small if is_tied({MARGIN.name: value})}
+        whole = 100 if 1 < max(accuracy.values) <= 100 else 1
+        if not tied and whole == 1:
+            found[prefix + ACCURACY.name] = accuracy
+            continue
+        kept = [(at, value / whole) for at, value in zip(accuracy.at, accuracy.values, strict=True) if at not in tied]
+        if kept:
+            found[prefix + ACCURACY.name] = Curve(tuple(at for at, _ in kept), tuple(value for _, value in kept))
+    return found
+
+
+def without_speed(curves: Mapping[str, Curve]) -> dict[str, Curve]:
+    """The curves that are metrics of the model."""
+    return {name: curve for name, curve in curves.items() if metric_named(name).source != "speed"}
+
+
+def examples_of(curves: Mapping[str, Curve]) -> int | None:
+    """How many held-out examples there are: their speed times the time that they took; None where rows differ."""
+    seconds, speed = (curves.get(HELD_OUT + name, Curve()) for name in ("runtime", "samples_per_second"))
+    if not seconds or seconds.at != speed.at:
+        return None
+    # Both are rounded, to four and to three digits behind the point.
+    counts = {round(a * b) for a, b in zip(seconds.values, speed.values, strict=True)}
+    return counts.pop() if len(counts) == 1 and min(counts) > 0 else None
+
+
+def _epochs(at: Sequence[float | None], epochs: Sequence[float | None]) -> tuple[tuple[float, float], ...]:
+    found: list[tuple[float, float]] = []
+    for step, epoch in zip(at, epochs, strict=True):
+        if step is not None and epoch is not None and (not found or step > found[-1][0]):
+            found.append((step, epoch))
+    return tuple(found)
