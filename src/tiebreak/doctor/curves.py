@@ -106,8 +106,8 @@ def turn(curve: Curve, examples: int | None) -> Turn | None:
         best,
         curve.at[-1],
         last,
-        clear=last - best > max(least, 3 * noise, sampled),
-        slight=last - best > max(0.4 * least, 2 * noise, 0.5 * sampled),
+        clear=last - best > max(least, 4 * noise, sampled),
+        slight=last - best > max(0.4 * least, 2.5 * noise, 0.5 * sampled),
     )
 
 

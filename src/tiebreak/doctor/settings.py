@@ -1,8 +1,8 @@
-"""Findings over the settings of a run, before or after it: rate, beta, batch, lengths, what is held out, warm-up, epochs.
+"""Findings over the settings of a run: rate, beta, batch, lengths, what is held out, warm-up, epochs, precision.
 
 What is usual is in `published`. A setting that is merely unusual is a note; a warning is for what is far outside. Below
-0.5 billion parameters little was published and nothing measured, so bounds there are ten times as wide; below 50 million
-there are none.
+0.5 billion parameters little was published and nothing measured, so bounds there are ten times as wide; below 50
+million there are none.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ def _rate_finding(
     if name == "rate-too-high":
         title = f"the learning rate is {rate / bound:,.3g} times the highest published one for {what}"
         means = (
-            "At such a rate the loss falls because both completions become unlikely, and the model loses its language. The "
-            "margin grows all the same, so training figures look well."
+            "At such a rate the loss falls because both completions become unlikely, and the model loses its language. "
+            "The margin grows all the same, so training figures look well."
         )
     else:
         title = f"the learning rate is below every published one for {what}"
         means = (
-            "An adapter begins at nothing and has few weights, which have far to go: it takes about ten times the rate of "
-            "whole weights. At this one the loss hardly leaves ln 2."
+            "An adapter begins at nothing and has few weights, which have far to go: it takes about ten times the rate "
+            "of whole weights. At this one the loss hardly leaves ln 2."
             if facts.has_adapter
             else "At such a rate the loss hardly leaves ln 2 in a run of usual length. Only models that reason were "
             "published with less than a tenth of the usual rate."
@@ -113,7 +113,7 @@ def beta_scale(facts: Facts) -> Finding | None:
             Figure("published, highest", high, numbers.plain(high)),
         ),
         means=(
-            "Rewards of this objective are means over tokens, so a beta for sums makes them tiny: the loss hardly moves. "
+            "Rewards of this objective are means over tokens, so with a beta for sums the loss hardly moves. "
             if means
             else "Rewards of this objective are sums over a completion. A beta above this scale holds the model to the "
             "reference, one below lets it go far. "
@@ -138,8 +138,8 @@ def small_batch(facts: Facts) -> Finding | None:
         severity="note",
         title="few pairs a step",
         evidence=(Figure("pairs a step", pairs, numbers.whole(pairs)),),
-        means="People disagree about a quarter of such pairs and more, so a step of few pairs often follows a wrong label. "
-        "Steps of 32 to 128 pairs average that out.",
+        means="People disagree about a quarter of such pairs and more, so a step of few pairs often follows a wrong "
+        "label. Steps of 32 to 128 pairs average that out.",
         change={"train.batch_size": "32"},
         source="DPO: 64 pairs a step, arXiv 2305.18290, appendix B; SmolLM3: 32, alignment-handbook.",
         sure="possible",
@@ -158,8 +158,8 @@ def held_out_size(facts: Facts) -> Finding | None:
             severity="warning",
             title="nothing is held out",
             evidence=(Figure("data.eval_fraction", 0, "0"),),
-            means="Training figures cannot tell learning from memorising: both make them better. The best model of the run "
-            "cannot be kept either, since nobody knows which it is.",
+            means="Training figures cannot tell learning from memorising: both make them better. The best model of the "
+            "run cannot be kept either, since nobody knows which it is.",
             change={"data.eval_fraction": "0.05", "train.eval_every": "0.1", "train.keep_best": "eval_loss"},
             source="Definition: what was trained on does not measure.",
             sure="certain",
@@ -176,8 +176,8 @@ def held_out_size(facts: Facts) -> Finding | None:
             Figure("held-out examples", examples, numbers.whole(examples)),
             Figure("interval of an accuracy of 60%", high - low, numbers.percent_range(low, high)),
         ),
-        means="A held-out accuracy is known no better than its interval, and so is which of two runs is ahead. 1,000 pairs "
-        "know 60% to three points either way.",
+        means="A held-out accuracy is known no better than its interval, and so is which of two runs is ahead. 1,000 "
+        "pairs know 60% to three points either way.",
         change={"data.eval_fraction": "0.1"} if data.eval_limit is None else {"data.eval_limit": "1000"},
         source="Wilson 1927: the 95% interval of a share.",
         sure="certain",
@@ -220,8 +220,8 @@ def short_lengths(facts: Facts) -> Finding | None:
         severity="warning",
         title="the length limit leaves fragments" if cut else "the length limit leaves few examples",
         evidence=tuple(Figure(key, value, f"{value:,} tokens") for key, value in short.items()),
-        means="So few tokens hold the beginning of an answer and mostly not where two answers differ. Equal beginnings teach "
-        "nothing, and half sentences teach half sentences.",
+        means="So few tokens hold the beginning of an answer and mostly not where two answers differ. Equal beginnings "
+        "teach nothing, and half sentences teach half sentences.",
         change={key: "1024" if key == "data.max_length" else "null" for key in short},
         advice=("Memory does not need short examples here: `train.tokens_per_microbatch` bounds it.",),
         source="Measured: docs/recommended.md, lengths of hh-rlhf.",
@@ -241,8 +241,8 @@ def many_epochs(facts: Facts) -> Finding | None:
         severity="warning",
         title="many passes over the data, and the last model is kept",
         evidence=(Figure("train.epochs", recipe.train.epochs, numbers.plain(recipe.train.epochs)),),
-        means="Published recipes pass over their pairs once to three times. After that pairs are remembered, and the last "
-        "model is mostly not the best one.",
+        means="Published recipes pass over their pairs once to three times. After that pairs are remembered, and the "
+        "last model is mostly not the best one.",
         change={"train.epochs": "1", **KEEP_BEST},
         source="alignment-handbook: one to three epochs in every recipe of DPO there.",
         sure="likely",
@@ -259,8 +259,8 @@ def rounded_weights(facts: Facts) -> Finding | None:
         severity="note",
         title="trained weights are held in bfloat16",
         evidence=(Figure("steps between 1 and 2 in bfloat16", 128, "128"),),
-        means="An update of a rate like 1e-6 is far smaller than the last bit of a weight. Tiebreak rounds up or down by "
-        "chance, which is right in the mean and noisier; other trainers lose such updates.",
+        means="An update of a rate like 1e-6 is far smaller than the last bit of a weight. Tiebreak rounds up or down "
+        "by chance, which is right in the mean and noisier; other trainers lose such updates.",
         change={"model.dtype": "auto"},
         source="Zamirai et al. 2020, arXiv 2010.06192.",
         sure="possible",

@@ -24,7 +24,7 @@ def json_log(text: str, path: Path) -> TrainingLog:
     Raises:
         InputError: it is no JSON, or no log.
     """
-    first, _, rest = text.partition("\n")
+    first, _, rest = text.lstrip().partition("\n")
     if rest.strip() and _is_row(first):
         return rows_log(
             _of_lines(text.splitlines(), path), str(path), "lines of metrics", where=lambda i: f"{path}:{i + 1}"
@@ -110,19 +110,19 @@ def _is_row(line: str) -> bool:
 
 def _of_lines(lines: Sequence[str], path: Path) -> list[dict[str, Any]]:
     """The rows of JSON lines; a last one that a kill cut off is dropped."""
-    lines = [line for line in lines if line.strip()] if "" in lines else lines
+    written = [(number, line) for number, line in enumerate(lines, 1) if line and not line.isspace()]
     try:
-        rows = json.loads(f"[{','.join(lines)}]")  # at once, since a log may be long
+        rows = json.loads(f"[{','.join(line for _, line in written)}]")  # at once, since a log may be long
     except ValueError:
         rows = []
-        for number, line in enumerate(lines, 1):
+        for number, line in written:
             try:
                 rows.append(json.loads(line))
             except ValueError as error:
-                if number == len(lines):
+                if number == written[-1][0]:
                     break
                 raise InputError(f"The line is no JSON: {error}.", where=f"{path}:{number}") from None
-    for number, row in enumerate(rows, 1):
+    for (number, _), row in zip(written, rows, strict=False):
         if not isinstance(row, dict):
             raise InputError("The line holds no row: it has to be a JSON object.", where=f"{path}:{number}")
     return rows

@@ -15,6 +15,7 @@ from tiebreak.errors import InputError
 
 _STATE = "trainer_state.json"
 _ZIP, _EVENTS = b"PK\x03\x04", b"brain.Event:"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _HEAD = 1 << 12
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)$")
 
@@ -41,17 +42,20 @@ def read_log(path: Path) -> TrainingLog:
         return tensorboard_log(path)
     if head.startswith(_ZIP):
         return sheet_log(path)
-    if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+    is_utf16 = head.startswith(_UTF16)
+    if b"\0" in head and not is_utf16:
         raise InputError("The file holds no text.", where=str(path), fix="name a log: see docs/doctor.md")
-    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"[")):
+    beginning = head.decode("utf-16" if is_utf16 else "utf-8-sig", errors="replace").lstrip()
+    if beginning.startswith(("{", "[")):
         return json_log(_text(path), path)
-    if re.search(rb"<\s*(table|tr|html|!doctype|div|p|body)\b", head, re.I) and b"<" in head.lstrip()[:1]:
+    named_markdown = path.suffix.lower() in (".md", ".markdown")
+    if beginning.startswith("<") and not named_markdown:
         return page_log(html_tables(_text(path)), path, "table in HTML")
-    if b"|" in head or path.suffix.lower() in (".md", ".markdown"):
+    if named_markdown or "|" in beginning:
         text = _text(path)
-        if is_markdown(text) or path.suffix.lower() in (".md", ".markdown"):
+        if is_markdown(text):
             return page_log(markdown_tables(text), path, "table in Markdown")
-        if "<table" in text.lower():
+        if named_markdown:  # it may have its table in HTML
             return page_log(html_tables(text), path, "table in HTML")
     return csv_log(path)
 
@@ -81,7 +85,7 @@ def _of_folder(folder: Path) -> TrainingLog:
 def _text(path: Path) -> str:
     data = path.read_bytes()
     try:
-        encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+        encoding = "utf-16" if data.startswith(_UTF16) else "utf-8-sig"
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

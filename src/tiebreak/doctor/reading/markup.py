@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from itertools import pairwise
 
 _RULE = re.compile(r"^\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?$")
 _BAR = re.compile(r"(?<!\\)\|")
@@ -32,7 +33,7 @@ class Table:
 def is_markdown(text: str) -> bool:
     """Whether a text has a table in Markdown: a line of bars and dashes below one with bars."""
     lines = text.splitlines()
-    return any("|" in above and _is_rule(line) for above, line in zip(lines, lines[1:], strict=False))
+    return any("|" in above and _is_rule(line) for above, line in pairwise(lines))
 
 
 def markdown_tables(text: str) -> list[Table]:

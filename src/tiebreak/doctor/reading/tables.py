@@ -1,7 +1,7 @@
 """Logs in tables: CSV with its kin, Excel, Markdown, HTML, and the CSV that Weights & Biases exports.
 
-Of a page with several tables those with metrics are taken, and put together where they have the same steps: a wide table
-is often shown in parts.
+Of a page with several tables those with metrics are taken, and put together where they have the same steps: a wide
+table is often shown in parts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tiebreak.data.reading.sheet_rows import read_sheet
-from tiebreak.data.reading.streams import open_bytes
+from tiebreak.data.reading.streams import open_bytes, text_of
 from tiebreak.data.reading.table_rows import read_csv
 from tiebreak.doctor.log import TrainingLog
 from tiebreak.doctor.reading.markup import Table
@@ -32,7 +32,7 @@ def csv_log(path: Path) -> TrainingLog:
         InputError: it cannot be read, or is no log of one run.
     """
     with open_bytes(path, str(path)) as stream:
-        rows = [row.values for row in read_csv(stream, _refuse)]
+        rows = [row.values for row in read_csv(text_of(stream), _refuse)]
     return _of_columns(rows, path, "table", lambda index: f"{path}, row {index + 1} below the header")
 
 

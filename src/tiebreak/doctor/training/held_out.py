@@ -1,4 +1,4 @@
-"""What held-out figures say of a run by themselves: they turned within the first epoch, do not move, or are not there."""
+"""What held-out figures say by themselves: they turned within the first epoch, do not move, or are not there."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def over_optimisation(facts: Facts) -> Finding | None:
             log.figure(LOSS.recorded, turned.best_at, turned.best),
             log.figure(LOSS.recorded, turned.last_at, turned.last),
         ),
-        means="No pair had been seen twice, so this is not memorising: the model is pushed past what the preferences say. "
-        "From there on answers get worse while training figures still improve.",
+        means="No pair had been seen twice, so this is not memorising: the model is pushed past what the preferences "
+        "say. From there on answers get worse while training figures still improve.",
         change={**KEEP_BEST, **lower_rate(facts), **larger_beta(facts)},
         advice=(f"The best model that was seen is that of {log.where(turned.best_at)}.",),
         source="Rafailov et al. 2024, arXiv 2406.02900: quality often falls before one epoch is over.",
@@ -82,8 +82,8 @@ def nothing_held_out(facts: Facts) -> Finding | None:
         severity="note",
         title="nothing was measured on held-out data",
         evidence=(Figure("held-out rows of the log", 0, "none"),),
-        means="Training figures cannot tell learning from memorising: both make them better. Which step was best is not "
-        "known either.",
+        means="Training figures cannot tell learning from memorising: both make them better. Which step was best is "
+        "not known either.",
         change={"data.eval_fraction": "0.05", "train.eval_every": "0.1", "train.keep_best": "eval_loss"},
         source="Measured: the metrics of this log.",
         sure="certain",

@@ -1,4 +1,4 @@
-"""Likelihood displacement: the margin grows while chosen completions become less likely, only slower than rejected ones.
+"""Likelihood displacement: the margin grows while chosen completions become less likely, slower than rejected ones.
 
 Some of it is usual in DPO on real pairs, so it is a note; it is a warning where chosen completions lose more than the
 margin gains, or half of their log-prob and more.

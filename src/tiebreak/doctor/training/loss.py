@@ -43,7 +43,7 @@ class Above:
 
 
 def above_ln2(facts: Facts, log: TrainingLog) -> Above | None:
-    """The held-out loss, or else that of training, where it ends above ln 2; None where not, or where ln 2 is no bound."""
+    """The held-out loss, or else that of training, where it ends above ln 2; None where ln 2 is no bound, too."""
     if ln2_scale(facts) is None:
         return None
     evaluated, trained, examples = log.evaluated(LOSS.name), log.curve(LOSS.name), facts.held_out_examples
@@ -75,8 +75,8 @@ def worse_than_chance_loss(facts: Facts) -> Finding | None:
         severity="warning" if above.clear else "note",
         title="the loss is above ln 2: worse than knowing nothing",
         evidence=(log.figure(above.name, above.at, above.value), ln2_figure()),
-        means="A model that finds every completion as likely as the reference does has a loss of ln 2, 0.6931. This one "
-        f"is surer of the pairs than that, and on the whole wrong.{scale.caveat}",
+        means="A model that finds every completion as likely as the reference does has a loss of ln 2, 0.6931. This "
+        f"one is surer of the pairs than that, and on the whole wrong.{scale.caveat}",
         change={**KEEP_BEST, **lower_rate(facts)},
         source=_PAPER,
         sure="possible" if not above.clear else "likely" if scale.assumed else "certain",
@@ -94,16 +94,16 @@ def first_loss_not_ln2(facts: Facts) -> Finding | None:
     times = round(first.value / LN2)
     if times >= 2 and abs(first.value - times * LN2) < 0.02 * times:
         means = (
-            f"It is {times} times ln 2: a sum over {times} parts of a step where their mean was meant. Gradients may be "
-            f"{times} times what the learning rate was chosen for."
+            f"It is {times} times ln 2: a sum over {times} parts of a step where their mean was meant. Gradients may "
+            f"be {times} times what the learning rate was chosen for."
         )
         advice = (
             "Update the trainer: TRL divided by the accumulation wrongly before github.com/huggingface/trl/pull/2615."
         )
     else:
         means = (
-            "Before the first step policy and reference are the same model, and the loss of every pair is ln 2. Here they "
-            "differ: by another reference, dropout, precision, or other tokens."
+            "Before the first step policy and reference are the same model, and the loss of every pair is ln 2. Here "
+            "they differ: by another reference, dropout, precision, or other tokens."
         )
         advice = "Take the model that training starts from as reference, and switch dropout off, in an adapter too."
     caveat = "" if name is not None else " That holds for DPO's loss; the log does not name its own (--objective does)."

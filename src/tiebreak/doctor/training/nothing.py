@@ -40,11 +40,11 @@ def _no_gradient(log: TrainingLog) -> Finding | None:
         "certain",
         "there is no gradient: nothing is trained",
         tuple(figures),
-        "The gradient is zero in every row, so no weight changes. Nothing can be trained, or the loss does not depend on "
-        "what can.",
+        "The gradient is zero in every row, so no weight changes. Nothing can be trained, or the loss does not depend "
+        "on what can.",
         advice=(
-            "Look at which weights are trained: whether the adapter was added and is not frozen, and whether inputs need "
-            "gradients where they are checkpointed.",
+            "Look at which weights are trained: whether the adapter was added and is not frozen, and whether inputs "
+            "need gradients where they are checkpointed.",
         ),
     )
 
@@ -65,8 +65,8 @@ def _at_ln2(facts: Facts, log: TrainingLog) -> Finding | None:
         "likely" if still else "possible",
         "the loss has hardly moved from ln 2",
         (log.figure(name, end.at, end.value), ln2_figure()),
-        "A model that has learned nothing has a loss of ln 2, 0.6931, and this one is little below. The learning rate is "
-        f"too low, the run too short, or the pairs have nothing in common.{scale.caveat}",
+        "A model that has learned nothing has a loss of ln 2, 0.6931, and this one is little below. The learning rate "
+        f"is too low, the run too short, or the pairs have nothing in common.{scale.caveat}",
         change=higher_rate(facts),
     )
 
@@ -87,8 +87,8 @@ def _at_chance(facts: Facts, log: TrainingLog) -> Finding | None:
         "possible",
         "held-out accuracy cannot be told from a coin's",
         tuple(figures),
-        "A coin is right on half of the pairs, and this accuracy is within its interval of that. Nothing was learned that "
-        "holds for other pairs, or they are too few to tell.",
+        "A coin is right on half of the pairs, and this accuracy is within its interval of that. Nothing was learned "
+        "that holds for other pairs, or they are too few to tell.",
         change=higher_rate(facts),
     )
 

@@ -31,8 +31,8 @@ def trivial_pairs(facts: Facts) -> Finding | None:
         severity="warning",
         title="the pairs are told apart within a tenth of the run",
         evidence=(figure, Figure("length of the run", log.length, log.said_length)),
-        means="Something simple separates chosen from rejected: a length, a phrase, a format, another writer. The model "
-        "learns that mark, whatever the preferences were about.",
+        means="Something simple separates chosen from rejected: a length, a phrase, a format, another writer. The "
+        "model learns that mark, whatever the preferences were about.",
         change={"train.max_steps": f"{max(1, round(2 * tenth))}"} if log.axis == "step" else {},
         advice=("Look at the pairs: `tiebreak data inspect SOURCE` shows their lengths and samples.",),
         source="Ouyang et al. 2022, arXiv 2203.02155: people agree with one another on 73% of comparisons.",

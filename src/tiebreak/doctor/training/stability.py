@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 
@@ -20,7 +21,7 @@ _MUST_BE_FINITE = tuple(
 )
 _TIMES = 10
 """A gradient so many times the median of its neighbours is a spike."""
-_NEIGHBOURS = 50
+_BLOCK, _AROUND = 50, 10
 
 
 def not_finite(facts: Facts) -> Finding | None:
@@ -82,8 +83,8 @@ def gradient_spikes(facts: Facts) -> Finding | None:
             log.figure("grad_norm", norms.at[worst], norms.values[worst]),
             Figure(f"rows over {_TIMES} times the median around them", len(spikes), numbers.whole(len(spikes))),
         ),
-        means="Single steps pull far harder than the others: a rate that is too high, a batch of few pairs, or a broken "
-        "pair. Clipping softens such a step and does not undo it.",
+        means="Single steps pull far harder than the others: a rate that is too high, a batch of few pairs, or a "
+        "broken pair. Clipping softens such a step and does not undo it.",
         change={"train.max_grad_norm": "1.0", "train.batch_size": "32", **(lower_rate(facts) if harmful else {})},
         source="Measured: this log.",
         sure="possible" if harmful is None else "likely",
@@ -91,16 +92,18 @@ def gradient_spikes(facts: Facts) -> Finding | None:
 
 
 def _spikes(norms: Curve) -> list[int]:
-    """Indices of spikes: in blocks of neighbours, against the median of each."""
+    """Indices of spikes: those far above the median of their block, and of the rows right around them."""
     found = []
-    for start in range(0, len(norms), _NEIGHBOURS):
-        block = norms.values[max(0, start - _NEIGHBOURS // 2) : start + _NEIGHBOURS + _NEIGHBOURS // 2]
-        usual = statistics.median(block)
-        if len(block) < 10 or usual <= 0:
-            continue
-        end = min(len(norms), start + _NEIGHBOURS)
-        found += [index for index in range(start, end) if norms.values[index] > _TIMES * usual]
-    return found
+    for start in range(0, len(norms), _BLOCK):
+        usual = statistics.median(norms.values[start : start + _BLOCK])
+        ends = min(len(norms), start + _BLOCK)
+        found += [index for index in range(start, ends) if norms.values[index] > _TIMES / 2 * usual]
+    return [index for index in found if _stands_out(norms.values, index)]
+
+
+def _stands_out(values: tuple[float, ...], index: int) -> bool:
+    around = values[max(0, index - _AROUND) : index + _AROUND + 1]
+    return len(around) > _AROUND and values[index] > _TIMES * statistics.median(around) > 0
 
 
 def _loss_rose(log: TrainingLog, at: float) -> bool:
@@ -120,10 +123,10 @@ def warmup_longer_than_run(facts: Facts) -> Finding | None:
     if log is None:
         return None
     rates = log.curve("learning_rate")
-    if len(rates) < 5 or log.planned is not None and log.last < 0.99 * log.planned:
+    if len(rates) < 5 or (log.planned is not None and log.last < 0.99 * log.planned):
         return None
     half = rates.values[len(rates) // 2 :]
-    if any(later <= earlier for earlier, later in zip(half, half[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(half)):
         return None
     return Finding(
         name="warmup-longer-than-run",
@@ -133,8 +136,8 @@ def warmup_longer_than_run(facts: Facts) -> Finding | None:
             log.figure("learning_rate", rates.at[0], rates.values[0]),
             log.figure("learning_rate", rates.at[-1], rates.values[-1]),
         ),
-        means="The run ended within its warm-up, so it never reached its learning rate and never came down from it. It was "
-        "trained at a fraction of what was asked for.",
+        means="The run ended within its warm-up, so it never reached its learning rate and never came down from it. It "
+        "was trained at a fraction of what was asked for.",
         change={"train.warmup_ratio": "0.1"},
         source="Measured: this log.",
         sure="certain" if log.planned is not None else "likely",
