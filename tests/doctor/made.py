@@ -21,7 +21,6 @@ QUICKSTART = FIXTURES / "quickstart.jsonl"
 SMALL_BETA = FIXTURES / "small-beta.jsonl"
 """The same with --beta 0.03: chosen log-probs fall from -7 to -23."""
 
-Points = Iterable[tuple[float, float]]
 Table = tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]
 
 _STEPS = ("Step", "Training Loss", "Validation Loss", "Rewards/chosen", "Rewards/rejected", "Rewards/accuracies")
@@ -110,7 +109,7 @@ FORMS = {
 
 
 def log_of(
-    curves: Mapping[str, Points],
+    curves: Mapping[str, Any],
     *,
     axis: Axis = "step",
     epochs: Sequence[tuple[float, float]] = (),
@@ -122,7 +121,7 @@ def log_of(
     return TrainingLog("made", "made", made, axis=axis, epochs=tuple(epochs), planned=planned, held_out=held_out)
 
 
-def facts_of(curves: Mapping[str, Points], *, objective: str | None = "sigmoid", **log: Any) -> Facts:
+def facts_of(curves: Mapping[str, Any], *, objective: str | None = "sigmoid", **log: Any) -> Facts:
     """Facts of a log of points; `held_out` is that of the log."""
     return Facts(log=log_of(curves, **log), objective=objective)
 

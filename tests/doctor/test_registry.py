@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.doctor.made import FORMS, QUICKSTART, TABLES, as_csv, facts_of, noisy, sound_rows
 from tiebreak.doctor.examine import examine
 from tiebreak.doctor.facts import Facts
@@ -146,3 +148,8 @@ def test_what_was_not_looked_at_is_named_with_what_is_missing() -> None:
 
 def test_every_rule_of_a_log_says_what_it_needs() -> None:
     assert all(bool(rule.needs) == (rule.over == "log") for rule in RULES)
+
+
+def test_every_finding_has_its_paragraph() -> None:
+    page = (REPOSITORY / "docs" / "doctor.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^### (\S+)$", page, flags=re.M)) == sorted(NAMES)

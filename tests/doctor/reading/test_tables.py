@@ -59,7 +59,7 @@ def test_plain_columns_of_the_history_of_weights_and_biases(read: Any) -> None:
 
 
 def test_an_excel_sheet_whatever_it_is_called(tmp_path: Path) -> None:
-    import openpyxl
+    import openpyxl  # type: ignore[import-untyped]
 
     book = openpyxl.Workbook()
     for row in (("Step", "Training Loss", "Validation Loss"), (500, "No log", 1.5), (1000, 0.1, 1.8)):

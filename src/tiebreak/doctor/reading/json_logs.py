@@ -111,6 +111,7 @@ def _is_row(line: str) -> bool:
 def _of_lines(lines: Sequence[str], path: Path) -> list[dict[str, Any]]:
     """The rows of JSON lines; a last one that a kill cut off is dropped."""
     written = [(number, line) for number, line in enumerate(lines, 1) if line and not line.isspace()]
+    rows: list[dict[str, Any]]
     try:
         rows = json.loads(f"[{','.join(line for _, line in written)}]")  # at once, since a log may be long
     except ValueError:

@@ -6,10 +6,10 @@ Knows rows of names and values, wherever they came from; what a name means is kn
 from __future__ import annotations
 
 import math
-import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from tiebreak.doctor.log import Axis, Curve, TrainingLog
@@ -63,10 +63,11 @@ class LoggedRows:
                     fix="add a column 'step' or 'epoch'; of a table with one row a run, leave the row of one run",
                 )
             axis, at = "end", [1.0]
-        if None not in at and all(map(operator.lt, at, at[1:])):
-            at = tuple(at)  # what is a tuple needs no look for more than one run
+        known = tuple(place for place in at if place is not None)
+        # Where places only rise, no curve needs a look for more than one run.
+        rising = known if len(known) == len(at) and all(a < b for a, b in pairwise(known)) else None
         values = {name: self._values(columns[name], name) for name in metrics}
-        curves = {name: self._curve(name, at, values[name]) for name in metrics}
+        curves = {name: self._curve(name, at, values[name], rising) for name in metrics}
         curves = {name: curve for name, curve in curves.items() if curve}
         if not curves:
             raise self._empty(unread)
@@ -133,9 +134,16 @@ class LoggedRows:
                 fix="an empty cell is a value that was not logged",
             ) from None
 
-    def _curve(self, name: str, at: Sequence[float | None], values: Sequence[float | None]) -> Curve:
-        if None not in values and isinstance(at, tuple):
-            return Curve(at, tuple(values))
+    def _curve(
+        self,
+        name: str,
+        at: Sequence[float | None],
+        values: Sequence[float | None],
+        rising: tuple[float, ...] | None,
+    ) -> Curve:
+        logged = tuple(value for value in values if value is not None)
+        if rising is not None and len(logged) == len(rising):
+            return Curve(rising, logged)
         places: list[float] = []
         kept: list[float] = []
         last = -math.inf

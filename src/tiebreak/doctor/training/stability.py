@@ -9,7 +9,7 @@ import statistics
 from tiebreak.doctor.advice import lower_rate
 from tiebreak.doctor.curves import level, waver
 from tiebreak.doctor.facts import Facts
-from tiebreak.doctor.finding import Figure, Finding
+from tiebreak.doctor.finding import Figure, Finding, Severity
 from tiebreak.doctor.log import Curve, TrainingLog
 from tiebreak.formatting import numbers
 from tiebreak.metrics import HELD_OUT, LOSS
@@ -32,21 +32,22 @@ def not_finite(facts: Facts) -> Finding | None:
     broken = [(at, name, value) for name in _MUST_BE_FINITE for at, value in _lost(log.curves.get(name, Curve()))[:1]]
     norms = log.curves.get("grad_norm", Curve())
     lost = _lost(norms)
+    severity: Severity
+    figures: list[Figure]
     if broken:
         at, name, value = min(broken, key=lambda each: each[0])
-        severity, figures = "stop", (log.figure(name, at, value),)
+        severity, figures = "stop", [log.figure(name, at, value)]
     elif len(lost) > 0.05 * len(norms):
         at, value = lost[0]
-        severity = "warning"
         share = Figure("gradients that are not finite", len(lost), f"{numbers.whole(len(lost))} of {len(norms):,}")
-        figures = (log.figure("grad_norm", at, value), share)
+        severity, figures = "warning", [log.figure("grad_norm", at, value), share]
     else:
         return None  # with fp16 a few gradients overflow at first, and their steps are skipped
     return Finding(
         name="not-finite",
-        severity="stop" if severity == "stop" else "warning",
+        severity=severity,
         title="numbers that are not finite",
-        evidence=figures,
+        evidence=tuple(figures),
         means="From the first such number on every weight can be NaN, and nothing that is logged or saved later means "
         "anything. The last checkpoint before it can be gone on from.",
         change={**lower_rate(facts), "train.precision": "fp32", "train.max_grad_norm": "1.0"},
