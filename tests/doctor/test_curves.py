@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tiebreak.doctor.curves import beginning, ending, level, turn, waver
+from tiebreak.doctor.curves import Turn, beginning, ending, level, turn, waver
 from tiebreak.doctor.log import Curve
 
 
@@ -58,7 +58,14 @@ def test_a_curve_that_ends_at_its_lowest_has_no_turn() -> None:
     assert turn(Curve(), 100) is None
 
 
+def turn_of_last_row() -> Turn:
+    found = turn(curve(0.69, 0.65, 0.62, 0.60, 0.58, 0.56, 0.54, 0.52, 0.50, 0.60), 1000)
+    assert found is not None
+    return found
+
+
 def test_one_high_value_at_the_end_of_a_long_curve_is_no_turn() -> None:
     calm = turn(curve(0.69, 0.6, 0.55, 0.52, 0.50, 0.50, 0.50, 0.50, 0.50, 0.60), 1000)
     assert calm is not None
+    assert not turn_of_last_row().clear
     assert calm.last == pytest.approx(0.5333, abs=1e-4)

@@ -15,7 +15,7 @@ def doctor(
     logged: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN|METRICS]",
+            metavar="RUN|METRICS",
             help="A run folder, the name of one under runs/, or a log: metrics.jsonl, trainer_state.json, a CSV export "
             "of Weights & Biases, a folder of TensorBoard or MLflow, or a table in CSV, Excel, Markdown or HTML.",
             show_default=False,

@@ -96,8 +96,10 @@ def turn(curve: Curve, examples: int | None) -> Turn | None:
     if len(curve) < 2 or curve.lowest == len(curve) - 1:
         return None
     best_at, best = curve.at[curve.lowest], curve.values[curve.lowest]
-    tail = curve.values[curve.lowest + 1 :][-3:] if len(curve) >= SHORT else curve.values[-1:]
+    long = len(curve) >= SHORT
+    tail = curve.values[curve.lowest + 1 :][-3:] if long else curve.values[-1:]
     last = statistics.fmean(tail)
+    once = long and len(tail) < 2  # of many evaluations one alone says little
     noise = waver(curve.values) if len(curve) >= 5 else 0.0
     sampled = abs(best) / math.sqrt(examples) if examples else 0.0
     least = abs(best) * (0.05 if examples else 0.1)
@@ -106,7 +108,7 @@ def turn(curve: Curve, examples: int | None) -> Turn | None:
         best,
         curve.at[-1],
         last,
-        clear=last - best > max(least, 4 * noise, sampled),
+        clear=not once and last - best > max(least, 4 * noise, sampled),
         slight=last - best > max(0.4 * least, 2.5 * noise, 0.5 * sampled),
     )
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 
+from tests.doctor.made import FORMS, TABLES
+from tiebreak.doctor.examine import examine
 from tiebreak.doctor.reading.logs import read_log
+from tiebreak.doctor.written import written
 from tiebreak.errors import InputError
 
 STATE = json.dumps({"log_history": [{"loss": 0.5, "step": 10}, {"loss": 0.4, "step": 20}]})
@@ -65,3 +69,31 @@ def test_utf_16_as_some_programs_save_it(tmp_path: Path) -> None:
         "<table><tr><th>Step</th><th>Loss</th></tr><tr><td>1</td><td>0.5</td></tr></table>".encode("utf-16")
     )
     assert read_log(path).curve("loss").values == (0.5,)
+
+
+_SPLINTERS = (
+    *("nan", "inf", "-inf", "1e308", "-1e308", "1e-320", "0", "", "-1", "9" * 400, "No log", "null", "true"),
+    *("[]", "{}", '"', "|", "<", ">", ",", ";", "\n", "\t", "\x00", "\x1b[2J", "é", "<table>", "---"),
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_damaged_log_is_judged_or_refused(form: str, tmp_path: Path) -> None:
+    """Whatever stands in a file: findings that can be written, or an error with a sentence."""
+    chance = random.Random(form)
+    path = tmp_path / form
+    judged = 0
+    for _ in range(150):
+        text = FORMS[form](TABLES[chance.choice(list(TABLES))])
+        for _ in range(chance.randint(1, 3)):
+            start = chance.randrange(len(text))
+            text = text[:start] + chance.choice(_SPLINTERS) + text[start + chance.choice((0, 1, 3, 20)) :]
+        path.write_text(text, encoding="utf-8")
+        try:
+            found = examine(path, held_out=chance.choice((None, 1, 50)))
+        except InputError:
+            continue
+        assert list(written(found))
+        json.dumps(found.to_json(), allow_nan=False)
+        judged += 1
+    assert judged >= 5

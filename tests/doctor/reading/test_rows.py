@@ -53,6 +53,21 @@ def test_what_is_no_number_is_said_with_its_column_and_row() -> None:
     assert raised.value.where == "made, row 2"
 
 
+@pytest.mark.parametrize("share", [-0.1, 100.5, 1e300])
+@pytest.mark.parametrize("name", ["rewards/accuracies", "eval_logps/accuracies"])
+def test_an_accuracy_that_is_no_share_is_refused(name: str, share: float) -> None:
+    with pytest.raises(InputError, match=f"'{name}' is no share"):
+        logged({"step": 1, name: share, "loss": 0.6})
+
+
+@pytest.mark.parametrize("place", [math.nan, math.inf])
+def test_a_step_has_to_be_finite_and_an_epoch_that_is_not_is_unknown(place: float) -> None:
+    with pytest.raises(InputError, match="step of the row is not finite"):
+        logged({"step": 1, "loss": 0.6}, {"step": place, "loss": 0.5})
+    log = logged({"step": 1, "loss": 0.6, "epoch": 0.5}, {"step": 2, "loss": 0.5, "epoch": place})
+    assert log.epochs == ((1, 0.5),)
+
+
 def test_an_accuracy_of_ties_is_none() -> None:
     log = logged({"step": 1, "accuracy": 0.0, "margin": 0.0}, {"step": 2, "accuracy": 0.8, "margin": 0.1})
     assert log.curve("rewards/accuracies") == Curve((2,), (0.8,))

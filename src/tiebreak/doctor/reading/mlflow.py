@@ -48,7 +48,7 @@ def _curve(path: Path) -> Curve:
     for number, line in enumerate(text.splitlines(), 1):
         parts = line.split()
         try:
-            value, step = float(parts[1]), float(parts[2])
+            value, step = float(parts[1]), float(int(parts[2]))
         except (IndexError, ValueError):
             raise InputError(
                 "The line is not a time, a value and a step.", where=f"{path}:{number}", fix="is it cut off?"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tiebreak.doctor.log import Curve, TrainingLog
 from tiebreak.doctor.reading.names import EPOCH, STEP, named_columns
-from tiebreak.doctor.reading.rows import examples_of, without_speed, without_ties
+from tiebreak.doctor.reading.rows import epochs_of, examples_of, with_shares, without_speed
 from tiebreak.errors import InputError
 
 
@@ -28,8 +28,8 @@ def log_of_points(curves: Mapping[str, Curve], *, source: str, kind: str) -> Tra
     return TrainingLog(
         source=source,
         kind=kind,
-        curves=without_ties(without_speed(found)),
-        epochs=tuple(zip(epochs.at, epochs.values, strict=True)),
+        curves=with_shares(without_speed(found), source),
+        epochs=epochs_of(epochs.at, epochs.values),
         held_out=examples_of(found),
         unread=tuple(column for column in curves if column not in names),
     )

@@ -15,7 +15,7 @@ from typing import Any
 from tiebreak.doctor.log import Axis, Curve, TrainingLog
 from tiebreak.doctor.reading.names import EPOCH, STEP
 from tiebreak.errors import InputError
-from tiebreak.metrics import ACCURACY, HELD_OUT, LOSS, MARGIN, is_tied, metric_named
+from tiebreak.metrics import ACCURACY, HELD_OUT, LIKELIER, LOSS, MARGIN, is_tied, metric_named
 
 _NOTHING = frozenset({"", "no log", "-", "–", "—", "n/a", "na", "none", "null"})
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
@@ -63,6 +63,9 @@ class LoggedRows:
                     fix="add a column 'step' or 'epoch'; of a table with one row a run, leave the row of one run",
                 )
             axis, at = "end", [1.0]
+        lost = next((index for index, place in enumerate(at) if place is not None and not math.isfinite(place)), None)
+        if lost is not None:
+            raise InputError(f"The {axis} of the row is not finite.", where=self.where(lost))
         known = tuple(place for place in at if place is not None)
         # Where places only rise, no curve needs a look for more than one run.
         rising = known if len(known) == len(at) and all(a < b for a, b in pairwise(known)) else None
@@ -74,9 +77,9 @@ class LoggedRows:
         return TrainingLog(
             source=self.source,
             kind=self.kind,
-            curves=without_ties(without_speed(curves)),
+            curves=with_shares(without_speed(curves), self.source),
             axis=axis,
-            epochs=_epochs(at, epochs) if axis == "step" else (),
+            epochs=epochs_of(at, epochs) if axis == "step" else (),
             held_out=examples_of(curves),
             planned=planned if axis == "step" else None,
             unread=tuple(unread),
@@ -168,23 +171,33 @@ _NOT_THERE = object()
 _LARGEST = 1 << 1000
 
 
-def without_ties(curves: Mapping[str, Curve]) -> dict[str, Curve]:
-    """The curves, with accuracies in shares, and without those values that say nothing since no pair had a margin."""
+def with_shares(curves: Mapping[str, Curve], source: str) -> dict[str, Curve]:
+    """The curves, with accuracies in shares, and without those values that say nothing since no pair had a margin.
+
+    Raises:
+        InputError: an accuracy is neither a share nor a percentage.
+    """
     found = dict(curves)
-    for prefix in ("", HELD_OUT):
-        accuracy, margin = found.pop(prefix + ACCURACY.name, None), found.get(prefix + MARGIN.name, Curve())
-        if accuracy is None:
-            continue
-        small = ((at, value) for at, value in zip(margin.at, margin.values, strict=True) if -0.01 < value < 0.01)
-        tied = {at for at, value in small if is_tied({MARGIN.name: value})}
-        whole = 100 if 1 < max(accuracy.values) <= 100 else 1
-        if not tied and whole == 1:
-            found[prefix + ACCURACY.name] = accuracy
-            continue
-        kept = [(at, value / whole) for at, value in zip(accuracy.at, accuracy.values, strict=True) if at not in tied]
+    for name in (before + metric.name for before in ("", HELD_OUT) for metric in (ACCURACY, LIKELIER)):
+        curve = found.pop(name, Curve())
+        shares = curve.finite.values
+        if shares and not 0 <= min(shares) <= max(shares) <= 100:
+            raise InputError(f"'{name}' is no share: it has to be between 0 and 1, or in percent.", where=source)
+        whole = 100 if shares and max(shares) > 1 else 1
+        tied = _tied(found, name)
+        kept = [(at, value / whole) for at, value in zip(curve.at, curve.values, strict=True) if at not in tied]
         if kept:
-            found[prefix + ACCURACY.name] = Curve(tuple(at for at, _ in kept), tuple(value for _, value in kept))
+            found[name] = Curve(tuple(at for at, _ in kept), tuple(value for _, value in kept))
     return found
+
+
+def _tied(curves: Mapping[str, Curve], name: str) -> set[float]:
+    """Where an accuracy says nothing."""
+    if not name.endswith(ACCURACY.name):
+        return set()
+    margin = curves.get(name.removesuffix(ACCURACY.name) + MARGIN.name, Curve())
+    small = ((at, value) for at, value in zip(margin.at, margin.values, strict=True) if -0.01 < value < 0.01)
+    return {at for at, value in small if is_tied({MARGIN.name: value})}
 
 
 def without_speed(curves: Mapping[str, Curve]) -> dict[str, Curve]:
@@ -202,9 +215,12 @@ def examples_of(curves: Mapping[str, Curve]) -> int | None:
     return counts.pop() if len(counts) == 1 and min(counts) > 0 else None
 
 
-def _epochs(at: Sequence[float | None], epochs: Sequence[float | None]) -> tuple[tuple[float, float], ...]:
+def epochs_of(at: Sequence[float | None], epochs: Sequence[float | None]) -> tuple[tuple[float, float], ...]:
+    """The epoch at each step where it is known and not below the one before."""
     found: list[tuple[float, float]] = []
     for step, epoch in zip(at, epochs, strict=True):
-        if step is not None and epoch is not None and (not found or step > found[-1][0]):
+        if step is None or epoch is None or not math.isfinite(epoch):
+            continue
+        if not found or (step > found[-1][0] and epoch >= found[-1][1]):
             found.append((step, epoch))
     return tuple(found)
