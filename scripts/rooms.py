@@ -83,12 +83,21 @@ MAP: tuple[tuple[Room, ...], ...] = (
     (
         Room("serve.api", "OpenAI's API, guards, limits", area="serve", column=0, heavy=_WEB),
         Room("training", "the trainer on tree batches", area="train", column=1.7, heavy=_MODELS),
-        Room("data.profile", "what a data set looks like", area="data", column=3),
         Room("report", "report, card, curves, tables", area="runs", column=4),
+    ),
+    (
+        Room(
+            "doctor",
+            "what is wrong with a run",
+            area="runs",
+            column=4,
+            only=("runs", "recipe", "recipe.builtin", "objectives", "data.reading"),
+        ),
     ),
     (
         Room("serve.generation", "engines: local, remote", area="serve", column=0.4, heavy=_TORCH | _TRANSFORMERS),
         Room("evaluate", "held-out metrics, judges", area="train", column=2.6, heavy=_TORCH),
+        Room("data.profile", "what a data set looks like", area="data", column=3.6),
     ),
     (
         Room("generation", "tokens drawn step by step", area="train", column=0.4, heavy=_TORCH | _TRANSFORMERS),

@@ -61,6 +61,7 @@ ELSEWHERE = {
     "data/forms/singles.py": "data/forms/test_labels.py",
     "data/forms/unused.py": "data/forms/test_catalogue.py",
     "cli/profile_view.py": "cli/test_data.py",
+    "doctor/reading/points.py": "doctor/reading/test_mlflow.py",
     "cli/push.py": "hub/test_models.py",
     "cli/quickstart.py": "end_to_end/test_quickstart.py",
     "cli/serve.py": "serve/test_run.py",

@@ -16,6 +16,9 @@ from tiebreak.version import __version__
 
 if TYPE_CHECKING:
     from tiebreak.data.preference import Demonstration, Message, Preference, UnpairedCompletion
+    from tiebreak.doctor.examine import Diagnosis
+    from tiebreak.doctor.examine import examine as diagnose
+    from tiebreak.doctor.finding import Finding
     from tiebreak.generation.generate import Sampling
     from tiebreak.hub.data import push_data
     from tiebreak.hub.models import push
@@ -54,8 +57,10 @@ _WHERE = {
     "Callback": "tiebreak.workflow.callback",
     "Comparison": "tiebreak.runs.compare",
     "Demonstration": "tiebreak.data.preference",
+    "Diagnosis": "tiebreak.doctor.examine",
     "Evaluation": "tiebreak.workflow.evaluation",
     "Event": "tiebreak.workflow.callback",
+    "Finding": "tiebreak.doctor.finding",
     "FrontierPoint": "tiebreak.report.frontier",
     "HarnessEvaluation": "tiebreak.workflow.harness",
     "HarnessQuestion": "tiebreak.workflow.harness",
@@ -75,6 +80,7 @@ _WHERE = {
     "Vote": "tiebreak.votes",
     "VoteStore": "tiebreak.votes.store",
     "compare_runs": "tiebreak.report.beside",
+    "diagnose": "tiebreak.doctor.examine:examine",
     "evaluate_answers": "tiebreak.workflow.judging",
     "evaluate_harness": "tiebreak.workflow.harness",
     "evaluate_model": "tiebreak.workflow.evaluate",
@@ -112,8 +118,10 @@ __all__ = [
     "Callback",
     "Comparison",
     "Demonstration",
+    "Diagnosis",
     "Evaluation",
     "Event",
+    "Finding",
     "FrontierPoint",
     "HarnessEvaluation",
     "HarnessQuestion",
@@ -138,6 +146,7 @@ __all__ = [
     "VoteStore",
     "__version__",
     "compare_runs",
+    "diagnose",
     "evaluate_answers",
     "evaluate_harness",
     "evaluate_model",

@@ -32,6 +32,12 @@ _INSTEAD = {
     "Anthropic/hh-rlhf": "prefs.jsonl",
     "jondurbin/truthy-dpo-v0.1": "prefs.jsonl",
 }
+_FLAGS = {
+    "--limit": "data.limit",
+    "--max-length": "data.max_length",
+    "--max-steps": "train.max_steps",
+    "--batch-size": "train.batch_size",
+}
 _SMALL = {
     "data.limit": 24,
     "data.eval_limit": 4,
@@ -94,7 +100,17 @@ def small(arguments: list[str]) -> list[str]:
         found += [] if "--model" in found else ["--model", "bundled:base"]
         found += [] if "--data" in found else ["--data", "prefs.jsonl"]
         found += ["--set", "data.eval_split=null"]
-    return [*found, *(word for key, value in _SMALL.items() for word in ("--set", f"{key}={value}"))]
+    return [*_without_small(found), *(word for key, value in _SMALL.items() for word in ("--set", f"{key}={value}"))]
+
+
+def _without_small(arguments: list[str]) -> list[str]:
+    """A command without what it says itself of the small settings: a key with two values is refused."""
+    found = list(arguments)
+    for number in reversed(range(len(arguments) - 1)):
+        flag, value = arguments[number : number + 2]
+        if _FLAGS.get(flag) in _SMALL or (flag == "--set" and value.partition("=")[0] in _SMALL):
+            del found[number : number + 2]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +169,7 @@ def test_a_document_can_be_followed(path: Path, reader: Path, trained: Path, mon
 def test_every_command_of_the_documents_is_run_somewhere_or_known_not_to_be() -> None:
     commands = [words for path in DOCUMENTS for block in shell_blocks(path) for words in tiebreak_commands(block)]
     run_here = {words[0] for words in commands if runs_here(words)}
-    assert run_here == {"train", "sft", "chat", "evaluate", "export", "loop", "push", "python"}
+    assert run_here == {"train", "sft", "chat", "evaluate", "doctor", "export", "loop", "push", "python"}
     left = {words[0] for words in commands if not runs_here(words)}
     assert left == {"data", "recipes", "runs", "votes", "serve", "push", "push-data"}
 
@@ -163,6 +179,9 @@ def test_small_settings_leave_the_command_as_it_is_written(reader: Path) -> None
     found = small(written)
     assert found[: len(written)] == ["train", "--model", "bundled:base", *written[3:]]
     assert "train.max_steps=2" in found
+    assert small([*written, "--max-length", "512", "--set", "data.limit=9", "--seed", "1"]) == [
+        *(*found[: len(written)], "--seed", "1", *found[len(written) :])
+    ]
     assert small(["sft", "--data", "Anthropic/hh-rlhf"])[:3] == ["sft", "--data", "prefs.jsonl"]
     assert small(["train", "recommended-gpt2"])[2:6] == ["--model", "bundled:base", "--data", "prefs.jsonl"]
     assert small(["export", "runs/mine", "--merge"]) == ["export", "runs/mine", "--merge"]

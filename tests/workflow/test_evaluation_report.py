@@ -215,7 +215,7 @@ def test_judges_have_their_rates_their_counts_and_their_agreement() -> None:
     ]
     assert traits.rows[0].label == "tokens of an answer"
     assert traits.rows[0].interval is None  # no share
-    assert traits.rows[-1].cells == ("9.50", "10.2", "+0.076 nats a token (+0.050 to +0.100)")
+    assert traits.rows[-1].cells == ("9.5", "10.25", "+0.076 nats a token (+0.050 to +0.100)")
     assert dict(found.facts)["agreement of the first two judges"].startswith("Cohen's kappa")
     assert ("says text: text", "1") in found.facts
     assert dict(found.facts)["says text: more prompts needed to see"].startswith("2 points: ")

@@ -13,7 +13,21 @@ from typing import Annotated, Any
 
 import typer
 
-from tiebreak.cli import chat, data, evaluate, export, loop, push, quickstart, recipes, runs, serve, train, votes
+from tiebreak.cli import (
+    chat,
+    data,
+    doctor,
+    evaluate,
+    export,
+    loop,
+    push,
+    quickstart,
+    recipes,
+    runs,
+    serve,
+    train,
+    votes,
+)
 from tiebreak.cli.failures import failure_of, print_failure, usage_failure
 from tiebreak.process.allocator import tune_process
 from tiebreak.version import __version__
@@ -33,6 +47,7 @@ app.command(epilog=quickstart.EXAMPLE)(quickstart.quickstart)
 app.add_typer(data.app, name="data")
 app.command(epilog=train.SFT_EXAMPLE)(train.sft)
 app.command(epilog=train.TRAIN_EXAMPLE)(train.train)
+app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command(epilog=chat.EXAMPLE)(chat.chat)
 app.command(epilog=serve.EXAMPLE)(serve.serve)

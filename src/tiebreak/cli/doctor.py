@@ -1,0 +1,52 @@
+"""`tiebreak doctor`: what is wrong with a run, and what to change. Parses, calls, prints."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tiebreak.doctor.finding import Severity
+
+EXAMPLE = "Example: tiebreak doctor trainer_state.json --held-out 500"
+
+
+def doctor(
+    logged: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN|METRICS",
+            help="A run folder, the name of one under runs/, or a log: metrics.jsonl, trainer_state.json, a CSV export "
+            "of Weights & Biases, a folder of TensorBoard or MLflow, or a table in CSV, Excel, Markdown or HTML.",
+            show_default=False,
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Recipe of the run, a file or a built-in one; without a log it is judged alone.")
+    ] = None,
+    held_out: Annotated[
+        int | None, typer.Option(min=1, help="Number of held-out examples, where the log does not say.")
+    ] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="Name of the loss, where nothing says it: see `tiebreak recipes objectives`.")
+    ] = None,
+    fail_on: Annotated[
+        Severity | None, typer.Option(help="Exit with 1 where a finding is as severe as this, or more.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only JSON.")] = False,
+) -> None:
+    """Say what is wrong with a run or its settings, with the figures that show it, and what to change."""
+    import json
+
+    from tiebreak.doctor.examine import examine
+    from tiebreak.doctor.finding import at_least
+    from tiebreak.doctor.written import written
+
+    found = examine(logged, recipe=recipe, held_out=held_out, objective=objective)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        for line in written(found):
+            typer.echo(line)
+    if fail_on is not None and at_least(found.findings, fail_on):
+        raise typer.Exit(1)
