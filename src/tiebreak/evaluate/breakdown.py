@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tiebreak.evaluate.bootstrap import Estimate, mean_over_prompts, means_over_prompts
 from tiebreak.evaluate.length_control import length_controlled
 from tiebreak.evaluate.measured_pairs import MeasuredPairs, preferred
+from tiebreak.runs.outcome import BreakdownRecord
 
 _PARTS = 4  # of the prompts by length
 _MANY_TURNS = 4  # from here on in one slice
@@ -72,6 +73,10 @@ class Breakdown:
     length_controlled: Estimate | None
     slices: tuple[Slice, ...]
     rules: tuple[Rule, ...]
+
+    def record(self) -> BreakdownRecord:
+        """As a manifest has it."""
+        return BreakdownRecord.model_validate(asdict(self))
 
 
 def broken_down(pairs: MeasuredPairs, *, seed: int = 0) -> Breakdown:

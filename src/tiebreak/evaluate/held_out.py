@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 
-from tiebreak.engine.score import Scores
+from tiebreak.engine.score import Floats, Scores
 from tiebreak.metrics import ACCURACY, HELD_OUT, LOSS
 from tiebreak.objectives import Loss, PairLogps, pair_metrics
 
@@ -46,7 +48,19 @@ def pair_rewards(policy: Scores, reference: Scores | None, *, objective: Loss) -
     return list(zip(values["rewards/chosen"].tolist(), values["rewards/rejected"].tolist(), strict=True))
 
 
-def pair_logps(scores: Scores) -> PairLogps:
+class Logps(Protocol):
+    """What pairs were scored at, by the engine or by a trainer; both of shape (pairs, 2), chosen first."""
+
+    @property
+    def logp(self) -> Floats:
+        """Log-probs of the completions in nats."""
+
+    @property
+    def tokens(self) -> Floats:
+        """Their scored tokens."""
+
+
+def pair_logps(scores: Logps) -> PairLogps:
     """Scores of pairs, chosen first, as the losses take them."""
     logp, tokens = torch.from_numpy(scores.logp), torch.from_numpy(scores.tokens)
     return PairLogps(logp[:, 0], logp[:, 1], tokens[:, 0], tokens[:, 1])

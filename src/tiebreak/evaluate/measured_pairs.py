@@ -12,8 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tiebreak.engine.score import Scores
-from tiebreak.evaluate.held_out import pair_logps
+from tiebreak.evaluate.held_out import Logps, pair_logps
 from tiebreak.objectives import Loss, pair_metrics
 
 Numbers = NDArray[np.float64]
@@ -100,8 +99,8 @@ def preferred(margin: Numbers | Counts) -> Numbers:
 
 
 def measured_pairs(
-    policy: Scores,
-    reference: Scores | None,
+    policy: Logps,
+    reference: Logps | None,
     *,
     objective: Loss,
     rows: Sequence[int],

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from tiebreak.metrics import ACCURACY, HELD_OUT, is_tied
-from tiebreak.runs.outcome import AnswersRecord, PairsRecord
+from tiebreak.runs.outcome import AnswersRecord, BreakdownRecord, PairsRecord
 from tiebreak.runs.outcome import JudgeRecord as JudgeRecord
 from tiebreak.runs.outcome import RateRecord as RateRecord
 from tiebreak.runs.outcome import WinRateRecord as WinRateRecord
@@ -226,6 +226,7 @@ class Manifest(Record):
         measured: whether `after` is final, also where nothing was held out.
         judge: verdicts on sampled answers, where there is a judge.
         pairs: what became of the held-out pairs; None where there are none.
+        breakdown: what stands behind the accuracy on them after training; None where there are none.
         answers: what the sampled answers are like; None where there are none.
         published: the Hub id, in the copy that a published report is made from.
     """
@@ -257,6 +258,7 @@ class Manifest(Record):
     measured: bool = False
     judge: JudgeRecord | None = None
     pairs: PairsRecord | None = None
+    breakdown: BreakdownRecord | None = None
     answers: AnswersRecord | None = None
     published: str | None = None
 

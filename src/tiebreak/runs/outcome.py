@@ -61,6 +61,53 @@ class PairsRecord(Record):
     to_rejected: int
 
 
+class EstimateRecord(Record):
+    """A mean with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class SliceRecord(Record):
+    """Held-out pairs that are alike: in what and how, how many, and the accuracy and loss on them."""
+
+    by: str
+    name: str
+    pairs: int
+    prompts: int
+    accuracy: EstimateRecord
+    loss: EstimateRecord | None = None
+
+
+class RuleRecord(Record):
+    """A rule that prefers one of two completions without reading them, and how often the chosen one."""
+
+    name: str
+    accuracy: EstimateRecord
+
+
+class BreakdownRecord(Record):
+    """What stands behind the held-out accuracy.
+
+    Attributes:
+        pairs, prompts: how many.
+        measure: what says which completion the model prefers: its reward, or its log-prob.
+        accuracy, loss: with intervals by prompts.
+        length_controlled: the accuracy at equal lengths; None where one side is longer in every pair.
+        slices, rules: pairs that are alike, and rules to compare with.
+    """
+
+    pairs: int
+    prompts: int
+    measure: str
+    accuracy: EstimateRecord
+    loss: EstimateRecord | None = None
+    length_controlled: EstimateRecord | None = None
+    slices: tuple[SliceRecord, ...] = ()
+    rules: tuple[RuleRecord, ...] = ()
+
+
 class AnswerStats(Record):
     """Means over answers: tokens, and the share of word triples that were there before in the same answer."""
 

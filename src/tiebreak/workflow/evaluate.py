@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-import numpy as np
 from transformers import PreTrainedModel
 
 from tiebreak.data.preference import messages_from
@@ -20,7 +19,6 @@ from tiebreak.evaluate.breakdown import broken_down
 from tiebreak.evaluate.held_out import held_out_metrics
 from tiebreak.evaluate.judges import PointwiseJudge, open_judge
 from tiebreak.evaluate.judging import judged_alone
-from tiebreak.evaluate.measured_pairs import measured_pairs
 from tiebreak.generation.generate import Sampling, answer_all
 from tiebreak.models.embeddings import rows_of
 from tiebreak.process.host import same_host
@@ -31,14 +29,13 @@ from tiebreak.workflow import messages
 from tiebreak.workflow.data import RunData, check_tokens, load_data
 from tiebreak.workflow.early import check_settings
 from tiebreak.workflow.evaluation import Evaluation
+from tiebreak.workflow.measured import measured_of
 from tiebreak.workflow.measured_from import check_same_vocabulary, reference_of
 from tiebreak.workflow.model import RunModel, prepare_model
 from tiebreak.workflow.plan import scoring_only
 from tiebreak.workflow.progress import Progress, progress_of
 from tiebreak.workflow.resolve import ResolvedRecipe, resolve, task_of
 from tiebreak.workflow.run import Run
-
-_TAGS = ("source", "category")  # columns of the pairs that say what they are told apart by
 
 
 @dataclass(frozen=True)
@@ -176,17 +173,7 @@ def _evaluate(question: Question, progress: Progress) -> Evaluation:
         scorer = scoring_only(base.model, data.train, base.precision, resolved.measures)
         reference_scores = _scores(base.model, data, scorer, progress, "reference")
     metrics = held_out_metrics(scores, reference_scores, objective=objective)
-    prompts = [np.asarray(group.prompt, np.int32) for group in data.train]
-    measured = measured_pairs(
-        scores,
-        reference_scores,
-        objective=objective,
-        rows=data.train.dataset["row"],
-        prompts=[prompt.tobytes() for prompt in prompts],
-        turns=[sum(turn["role"] == "user" for turn in turns) for turns in data.train_rows["prompt"]],
-        prompt_tokens=[len(prompt) for prompt in prompts],
-        tags={by: data.train_rows[by] for by in _TAGS},
-    )
+    measured = measured_of(data.train, data.train_rows, scores, reference_scores, objective)
     return Evaluation(
         model=question.model,
         breakdown=broken_down(measured),

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tiebreak.evaluate.bootstrap import Estimate
 from tiebreak.evaluate.breakdown import Breakdown
 from tiebreak.evaluate.compare import Difference, difference
 from tiebreak.evaluate.measured_pairs import MeasuredPairs
 from tiebreak.evaluate.pair_sheet import pair_sheet
 from tiebreak.formatting.numbers import DASH, wilson, with_interval
-from tiebreak.formatting.text import one_line
 from tiebreak.metrics import ACCURACY, HELD_OUT, Metric, is_tied, shown_in
+from tiebreak.report.breakdown import breakdown_rows
 from tiebreak.report.notebook import table_html
 from tiebreak.runs.manifest import JudgeRecord
 
@@ -104,21 +103,7 @@ class Evaluation:
 
     def breakdown_rows(self) -> list[tuple[str, str]]:
         """Label and value of what stands behind the accuracy; a label without a value is a heading."""
-        parts = self.breakdown
-        if parts is None:
-            return []
-        found = []
-        if parts.length_controlled is not None:
-            found.append(("accuracy at equal lengths", _with_interval(parts.length_controlled)))
-        found.append(("rules that read nothing would have", ""))
-        found += [(f"  {rule.name}", _with_interval(rule.accuracy)) for rule in parts.rules]
-        kind = None
-        for part in parts.slices:
-            if part.by != kind:
-                found.append((f"accuracy by {part.by}", ""))
-            kind = part.by
-            found.append((f"  {one_line(part.name, 60)}", f"{_with_interval(part.accuracy)} of {part.pairs:,} pairs"))
-        return found
+        return breakdown_rows(None if self.breakdown is None else self.breakdown.record())
 
     def _interval(self, metric: Metric, value: float) -> tuple[float, float]:
         """By prompts, where that was worked out for this share; else as if each pair had a prompt of its own."""
@@ -137,7 +122,3 @@ def ahead_of(found: Sequence[Evaluation], against: str | None) -> list[tuple[Eva
     """
     before = next((one for one in found if one.model == against), None)
     return [] if before is None else [(one, one.ahead_of(before)) for one in found if one is not before]
-
-
-def _with_interval(found: Estimate) -> str:
-    return with_interval(found.value, (found.low, found.high))

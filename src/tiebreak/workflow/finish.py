@@ -28,6 +28,7 @@ from tiebreak.training.evaluation import Evaluated
 from tiebreak.training.tree_trainer import TreeTrainer
 from tiebreak.workflow.data import RunData
 from tiebreak.workflow.lifecycle import now, timed
+from tiebreak.workflow.measured import held_out_breakdown
 from tiebreak.workflow.model import RunModel
 from tiebreak.workflow.progress import Progress
 from tiebreak.workflow.reference import Reference
@@ -102,12 +103,14 @@ def finish(
             changes = pair_changes(before.logps, evaluated.logps)
             write_held_out(folder.held_out_path, _pairs(data, changes, before.rewards, evaluated.rewards))
         samples, verdict = _samples(resolved, data, before.answers, answers, judge, changes, progress)
+        breakdown = held_out_breakdown(resolved, data, before, evaluated)
     folder.update_manifest(
         before=before.metrics,
         after=after,
         measured=True,
         judge=verdict,
         pairs=counted(changes) if changes else None,
+        breakdown=None if breakdown is None else breakdown.record(),
         answers=_described(data, before.answers, answers) if answers else None,
         finished=now(),
     )
