@@ -106,6 +106,7 @@ ELSEWHERE = {
     "workflow/answer_sections.py": "workflow/test_evaluation_report.py",
     "workflow/evaluate.py": "workflow/test_adapters.py",
     "workflow/harness_sections.py": "workflow/test_evaluation_report.py",
+    "workflow/judged.py": "workflow/test_judging.py",
     "workflow/kl_sections.py": "workflow/test_evaluation_report.py",
     "workflow/pair_sections.py": "workflow/test_evaluation_report.py",
     "workflow/chat.py": "end_to_end/test_journey.py",

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from tiebreak.workflow.export import export_run
     from tiebreak.workflow.frontier import frontier
     from tiebreak.workflow.harness import HarnessEvaluation, HarnessQuestion, evaluate_harness
-    from tiebreak.workflow.judging import AnswersEvaluation, AnswersQuestion, evaluate_answers
+    from tiebreak.workflow.judged import AnswersEvaluation
+    from tiebreak.workflow.judging import AnswersQuestion, evaluate_answers
     from tiebreak.workflow.progress import Progress
     from tiebreak.workflow.rows import load_demonstrations, load_preferences, load_unpaired
     from tiebreak.workflow.run import Run, open_run
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 # The module of each name; where it has another name there, that one after a colon.
 _WHERE = {
     "Answer": "tiebreak.votes",
-    "AnswersEvaluation": "tiebreak.workflow.judging",
+    "AnswersEvaluation": "tiebreak.workflow.judged",
     "AnswersQuestion": "tiebreak.workflow.judging",
     "Callback": "tiebreak.workflow.callback",
     "Comparison": "tiebreak.runs.compare",

@@ -23,7 +23,8 @@ from tiebreak.workflow import harness, judging
 from tiebreak.workflow.evaluate import Question
 from tiebreak.workflow.evaluation import Evaluation
 from tiebreak.workflow.harness import HarnessComparison, HarnessEvaluation, HarnessQuestion
-from tiebreak.workflow.judging import AnswersEvaluation, AnswersQuestion
+from tiebreak.workflow.judged import AnswersEvaluation
+from tiebreak.workflow.judging import AnswersQuestion
 
 FOUND = Evaluation(pairs=40, dropped={}, reference="bundled:base", metrics={"eval_loss": 0.5}, judge=None)
 MEASURED = {"before": measured([1.0, -1.0, -1.0, 1.0]), "after": measured([1.0, 1.0, -1.0, 1.0])}

@@ -29,7 +29,7 @@ from tiebreak.workflow.answers import SampledAnswers
 from tiebreak.workflow.evaluation import Evaluation
 from tiebreak.workflow.evaluation_report import evaluation_page, write_evaluation
 from tiebreak.workflow.harness import HarnessComparison, HarnessEvaluation
-from tiebreak.workflow.judging import AnswersEvaluation, ComparedAnswers, Judgement
+from tiebreak.workflow.judged import AnswersEvaluation, ComparedAnswers, Judgement
 from tiebreak.workflow.kl import MeasuredKl
 from tiebreak.workflow.prompts import AskedPrompt
 

@@ -10,7 +10,8 @@ from tiebreak.evaluate.changes import Change
 from tiebreak.evaluate.judges.judge import Cost
 from tiebreak.evaluate.win_rate import WinRate
 from tiebreak.formatting.numbers import hundredths, percent, plain, signed, with_interval
-from tiebreak.workflow.judging import AnswersEvaluation, ComparedAnswers, Judgement, cost_line
+from tiebreak.workflow.judged import AnswersEvaluation, ComparedAnswers, Judgement
+from tiebreak.workflow.judging import cost_line
 from tiebreak.workflow.kl import MeasuredKl
 from tiebreak.workflow.people import Put
 

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from tiebreak.workflow.evaluation import Evaluation
-    from tiebreak.workflow.judging import AnswersEvaluation
+    from tiebreak.workflow.judged import AnswersEvaluation
 
 EXAMPLE = "Example: tiebreak evaluate runs/mine --data held_out.jsonl"
 

@@ -12,7 +12,7 @@ from tiebreak.evaluate.compare import Difference
 from tiebreak.formatting.numbers import signed
 from tiebreak.workflow.evaluation import Evaluation, ahead_of
 from tiebreak.workflow.harness import HarnessEvaluation
-from tiebreak.workflow.judging import AnswersEvaluation
+from tiebreak.workflow.judged import AnswersEvaluation
 
 
 def evaluation_lines(

@@ -21,7 +21,7 @@ from tiebreak.report.evaluation_page import (
     around_zero,
 )
 from tiebreak.workflow.answers import SampledAnswers
-from tiebreak.workflow.judging import AnswersEvaluation, ComparedAnswers, Judgement
+from tiebreak.workflow.judged import AnswersEvaluation, ComparedAnswers, Judgement
 from tiebreak.workflow.pair_sections import conversation, drawn, in_points, points, shown
 
 _MOST_ANSWERS = 20

@@ -22,7 +22,7 @@ from tiebreak.version import __version__
 from tiebreak.workflow import answer_sections, harness_sections, kl_sections, pair_sections
 from tiebreak.workflow.evaluation import Evaluation
 from tiebreak.workflow.harness import HarnessEvaluation
-from tiebreak.workflow.judging import AnswersEvaluation
+from tiebreak.workflow.judged import AnswersEvaluation
 from tiebreak.workflow.lifecycle import now
 
 _PACKAGES = ("torch", "transformers")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from tiebreak.errors import InputError
 from tiebreak.formatting.hub_names import last_part
 from tiebreak.report.frontier import FrontierPoint, is_finite
-from tiebreak.workflow.judging import AnswersEvaluation, AnswersQuestion
+from tiebreak.workflow.judged import AnswersEvaluation
+from tiebreak.workflow.judging import AnswersQuestion
 from tiebreak.workflow.kl import check_one_reference, references
 
 

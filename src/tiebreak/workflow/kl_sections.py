@@ -9,7 +9,7 @@ from tiebreak.formatting.numbers import hundredths
 from tiebreak.report.evaluation_page import Picture, Row, Section, Table
 from tiebreak.report.frontier import frontier_svg
 from tiebreak.workflow.frontier import frontier
-from tiebreak.workflow.judging import AnswersEvaluation
+from tiebreak.workflow.judged import AnswersEvaluation
 from tiebreak.workflow.kl import MeasuredKl
 
 _HEADINGS = ("model", "measured from", "KL, nats an answer", "standard error", "answers", "cut off", "left out")
