@@ -265,7 +265,7 @@ lines = [[one["doc"]["question"], option, float(answer[0])] for one in found["sa
          for option, answer in zip(one["doc"]["options"], one["filtered_resps"])]
 print(json.dumps(lines))
 """
-    needed = "lm_eval, transformers"
+    needed = "lm_eval, tenacity, transformers"
     lines = run(
         needed,
         '"lm_eval[api]" transformers',

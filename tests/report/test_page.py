@@ -334,3 +334,25 @@ def test_a_run_of_a_hundred_thousand_steps_has_a_small_report(tmp_path: Path) ->
                 evaluated = {f"eval_{name}": noisy[name] for name in noisy if "/" in name or name == "loss"}
                 file.write(json.dumps({**evaluated, "step": step}) + "\n")
     assert write_report(run).stat().st_size < 1_500_000
+
+
+def memorising() -> list[dict[str, Any]]:
+    """Training loss to nothing while held-out loss rises."""
+    return [
+        {"step": step, "loss": 0.7 * 0.9 ** (step / 10), "eval_loss": 0.69 + step / 400, "eval_rewards/accuracies": 0.6}
+        for step in range(10, 501, 10)
+    ]
+
+
+def test_findings_stand_right_after_the_verdict(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", manifest=manifest_of(), rows=memorising())
+    html = write_report(run).read_text(encoding="utf-8")
+    places = [html.index(each) for each in ('<div class="verdict', '<article class="finding', "<h2>What ran")]
+    assert places == sorted(places)
+    assert "<small>memorising</small>" in html
+    assert "--set " in page_of(run).words
+
+
+def test_a_run_with_nothing_wrong_has_no_finding(tmp_path: Path) -> None:
+    written = write_report(make_run(tmp_path / "run", rows=[{"step": 1}]))
+    assert 'class="finding ' not in written.read_text(encoding="utf-8")

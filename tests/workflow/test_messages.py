@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tiebreak.doctor.finding import Finding
 from tiebreak.runs.manifest import (
     AdapterRecord,
     DataRecord,
@@ -96,3 +98,12 @@ def test_the_lines_of_plan_cache_and_resume() -> None:
     assert messages.needed_line(64, 4).strip() == "64 of them are needed for 4 steps"
     assert messages.cached_line(10, 1000).strip() == "reference log-probs of 10 of 1,000 examples were in the cache"
     assert messages.resumed_line(3, 12) == "train   resumed from step 3 of 12"
+
+
+def test_findings_of_a_run_are_lines_with_where_more_is_said() -> None:
+    finding = Finding("memorising", "warning", "learned by heart", (), "It did. It should not.", "measured", "likely")
+    assert list(messages.finding_lines([finding], Path("runs/mine"))) == [
+        "warning memorising: learned by heart",
+        "        what to change: tiebreak doctor runs/mine",
+    ]
+    assert list(messages.finding_lines([], Path("runs/mine"))) == []

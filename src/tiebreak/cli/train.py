@@ -277,13 +277,13 @@ def _resumed(asked: Asked, changes: dict[str, Any]) -> Run | None:
 
 
 def parsed_settings(settings: list[str], flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of `--set KEY=VALUE`, by key.
+    """The settings of `--set KEY=VALUE`, by key; of two for one key the later counts, so that a script can add its own.
 
     Args:
         settings: as they were typed.
         flags: what other flags say, by the key that they stand for; None is a flag that was not given.
     Raises:
-        InputError: one of them is not of that form, or a key is given two values.
+        InputError: one of them is not of that form, or says of a key something else than its flag.
     """
     from tiebreak.errors import InputError
     from tiebreak.recipe import parse_value
@@ -299,7 +299,7 @@ def parsed_settings(settings: list[str], flags: Mapping[str, Any]) -> dict[str, 
         if key in known and known[key] != value:
             said = f"{known[key]} and {value}".replace("None", "null")
             raise InputError(f"{key} is given two values: {said}.", where="--set", fix="give it once")
-        known[key] = found[key] = value
+        found[key] = value
     return found
 
 

@@ -19,9 +19,11 @@ from tiebreak.doctor.registry import Unseen, diagnose, unseen
 from tiebreak.errors import InputError
 from tiebreak.objectives import objective_named
 from tiebreak.objectives.outside import is_outside
+from tiebreak.recipe import Recipe
 from tiebreak.recipe.builtin import RecipeLike, chosen_recipe
 from tiebreak.runs import RunFolder
 from tiebreak.runs.folder import find_run
+from tiebreak.runs.manifest import Manifest
 
 Logged = str | os.PathLike[str] | Sequence[Mapping[str, Any]]
 """A run folder or its name, a file or folder with a log, or the rows themselves."""
@@ -110,16 +112,34 @@ def _of_path(name: str, facts: Facts) -> Facts:
     if not path.exists():
         path = find_run(name).path
     run = _run_of(path)
-    log = read_log(run.metrics_path if run is not None else path)
     if run is None:
-        return replace(facts, log=log)
-    manifest = run.load_manifest()
-    data, length = manifest.data, manifest.length
-    return replace(
-        facts,
-        log=replace(log, source=str(path), kind="run of Tiebreak", planned=float(length.steps) if length else None),
-        recipe=facts.recipe or run.recipe(),
-        held_out=facts.held_out or (data.held_out if data is not None else None),
+        return replace(facts, log=read_log(path))
+    found = _of_run(run, run.load_manifest(), facts.recipe or run.recipe())
+    return replace(found, objective=facts.objective, held_out=facts.held_out or found.held_out)
+
+
+def run_findings(run: RunFolder, manifest: Manifest, recipe: Recipe | None) -> tuple[Finding, ...]:
+    """What is found in a run, for whoever shows it beside other things.
+
+    A log with nothing in it that could be looked at has no findings; `examine` says why that is so.
+
+    Args:
+        run: its folder.
+        manifest: of the run.
+        recipe: of the run; None looks at no settings.
+    """
+    try:
+        return diagnose(_of_run(run, manifest, recipe))
+    except InputError:
+        return ()
+
+
+def _of_run(run: RunFolder, manifest: Manifest, recipe: Recipe | None) -> Facts:
+    planned = None if manifest.length is None else float(manifest.length.steps)
+    return Facts(
+        log=replace(read_log(run.metrics_path), source=str(run.path), kind="run of Tiebreak", planned=planned),
+        recipe=recipe,
+        held_out=manifest.data.held_out if manifest.data is not None else None,
         parameters=manifest.model.parameters if manifest.model is not None else None,
     )
 

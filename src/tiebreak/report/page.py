@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tiebreak.doctor.examine import run_findings
+from tiebreak.doctor.finding import Finding
 from tiebreak.errors import InputError
 from tiebreak.formatting import numbers
 from tiebreak.formatting.text import shortened
@@ -57,6 +59,7 @@ class Recorded:
         folder: the run folder, as the user names it.
         has_model: whether there is a model that can be used.
         held_out: the held-out pairs, with what training did to each.
+        findings: what is wrong with the run or worth knowing, the most severe first.
     """
 
     manifest: Manifest
@@ -66,6 +69,7 @@ class Recorded:
     folder: str
     has_model: bool
     held_out: Sequence[HeldOutPair] = ()
+    findings: Sequence[Finding] = ()
 
 
 def write_report(run: RunFolder, to: Path | None = None) -> Path:
@@ -80,14 +84,16 @@ def write_report(run: RunFolder, to: Path | None = None) -> Path:
         InputError: the manifest is damaged.
         RunError: the disk does not take it.
     """
+    manifest, recipe = run.load_manifest(), _recipe_text(run)
     recorded = Recorded(
-        manifest=run.load_manifest(),
+        manifest=manifest,
         metrics=read_metrics(run.metrics_path),
         samples=run.samples(),
-        recipe=_recipe_text(run),
+        recipe=recipe,
         folder=str(run.path),
         has_model=(run.model / "config.json").is_file(),
         held_out=read_held_out(run.held_out_path),
+        findings=run_findings(run, manifest, _readable(recipe)),
     )
     path = run.report_path if to is None else to
     write_page(path, render(recorded))
@@ -108,6 +114,7 @@ def render(recorded: Recorded) -> str:
         status=manifest.state or "not begun",
         created=numbers.when(manifest.created),
         verdict=verdict(manifest),
+        findings=recorded.findings,
         ran=what_ran(manifest, _readable(recorded.recipe)),
         rows=result_rows(manifest),
         shares=[(share, markup(share.svg)) for share in shares_of(manifest)],

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tiebreak.data.preference import Message, better_and_worse, messages_from
 from tiebreak.data.preparing.encode import encode_texts
+from tiebreak.doctor.examine import run_findings
+from tiebreak.doctor.finding import at_least
 from tiebreak.evaluate.answers import answer_stats, repetition
 from tiebreak.evaluate.held_out import held_out_metrics, pair_rewards
 from tiebreak.evaluate.judges import Judge, open_judge
@@ -26,6 +28,7 @@ from tiebreak.runs.outcome import AnswersRecord
 from tiebreak.runs.samples import Sample, SampleMessage, write_samples
 from tiebreak.training.evaluation import Evaluated
 from tiebreak.training.tree_trainer import TreeTrainer
+from tiebreak.workflow import messages
 from tiebreak.workflow.data import RunData
 from tiebreak.workflow.lifecycle import now, timed
 from tiebreak.workflow.measured import held_out_breakdown
@@ -117,6 +120,8 @@ def finish(
     write_samples(folder.samples_path, samples)
     save_model(folder, recipe, model, data, samples)
     write_report(folder)
+    found = at_least(run_findings(folder, folder.load_manifest(), recipe), "warning")
+    progress.say_all(messages.finding_lines(found, folder.path))
 
 
 def save_model(folder: RunFolder, recipe: Recipe, model: RunModel, data: RunData, samples: list[Sample]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tiebreak.doctor.finding import Finding
 from tiebreak.runs.manifest import DataRecord, ModelRecord, PrecisionRecord, SelfCheckRecord
 
 _TEMPLATES = {"chat": "the model's chat template", "transcript": "Human/Assistant turns (the model has no template)"}
@@ -89,6 +90,14 @@ def cached_line(found: int, total: int) -> str:
 def finished_line(path: Path) -> str:
     """That there is nothing to go on with."""
     return f"The run {path} is finished: there is nothing to resume."
+
+
+def finding_lines(found: Sequence[Finding], path: Path) -> Iterator[str]:
+    """What is wrong with a run that has ended, and where more is said of it."""
+    for finding in found:
+        yield finding.line
+    if found:
+        yield f"        what to change: tiebreak doctor {path}"
 
 
 def few_votes_line(new: int, least: int) -> str:

@@ -110,8 +110,15 @@ def test_stopping_asks_as_ctrl_c_does_and_another_server_can(trainings: Training
     assert trainings.resume() == name
 
 
+def test_what_does_not_listen_yet_is_asked_again(trainings: Trainings, acting: Acting) -> None:
+    acting("trap '' INT; sleep 0.5; trap 'exit 130' INT; while true; do sleep 0.02; done")
+    trainings.start(ORDER)
+    trainings.stop()
+    assert _ended(trainings).status == "refused"  # nothing has begun
+
+
 def test_asked_twice_it_stops_at_once(trainings: Trainings, acting: Acting) -> None:
-    acting("trap '' INT; while true; do sleep 0.02; done")
+    acting("trap '' INT; echo loading; while true; do sleep 0.02; done")
     trainings.start(ORDER)
     time.sleep(0.1)  # the trap is set
     trainings.stop()

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,13 +125,8 @@ class Trainings:
         known = self._known()
         if self._free() or known is None:
             return
-        number = known["process"]
-        try:
-            if isinstance(number, int) and number > 1 and os.getsid(number) == number:  # it leads its session
-                os.kill(number, signal.SIGTERM if known.get("asked") else signal.SIGINT)
-        except ProcessLookupError:
-            return
-        self._note({**known, "asked": True})
+        if _signalled(known, signal.SIGTERM if known.get("asked") else signal.SIGINT):
+            self._note({**known, "asked": True})
 
     def state(self) -> State:
         """How the last training stands."""
@@ -143,6 +139,9 @@ class Trainings:
         run, running = RunFolder(self.runs / name), not self._free()
         log = self._log(name)
         if running:
+            if known.get("asked") and not log:
+                # Until it first says something it may not have heard: what starts it may let it ignore SIGINT.
+                _signalled(known, signal.SIGINT)
             asked = "Stopping as soon as what is being done is saved. " if known.get("asked") else ""
             return State(name, True, "running", asked + (_last_line(log) if not run.metrics_path.exists() else ""))
         if not run.recipe_path.is_file():
@@ -245,6 +244,17 @@ def ordered(order: Order) -> Recipe:
         if not name or _PLACEHOLDER.fullmatch(name):
             raise InputError(f"The recipe '{order.recipe}' names no {what} of its own: name one.")
     return recipe
+
+
+def _signalled(known: Mapping[str, object], number: signal.Signals) -> bool:
+    """Signal the process of a training; False where there is none any more."""
+    process = known["process"]
+    try:
+        if isinstance(process, int) and process > 1 and os.getsid(process) == process:  # it leads its session
+            os.kill(process, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _environment() -> dict[str, str]:
