@@ -269,7 +269,7 @@ def test_the_example_of_the_documentation_runs_as_it_is_typed(tmp_path: Path, wr
     assert listed.stdout.startswith("my_losses:capped (beta=0.1, cap=5.0)  [pairs, with a reference]\n    DPO whose")
     small = {key: value for key, value in SMALL.items() if not key.endswith((".name", ".source"))}
     words = [word for key, value in small.items() for word in ("--set", f"{key}={json.dumps(value)}")]
-    done = _tiebreak(tmp_path, *training, *words, "--max-steps", "2")
+    done = _tiebreak(tmp_path, *training, *words)
     assert done.returncode == 0, done.stderr
     recipe = load_recipe(tmp_path / "runs" / "capped" / "recipe.yaml")
     assert recipe.objective.name == "my_losses:capped"
