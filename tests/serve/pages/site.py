@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from tiebreak.serve.settings import Limits, ServeSettings
 from tiebreak.votes.store import VoteStore
 
 _LASTING = "/gradio_api/heartbeat/"  # open for as long as a page is
+_ASKED = "/gradio_api/queue/join"
+_STREAM = "/gradio_api/queue/data"  # may stay open with nothing to say: what it brings is what counts
 
 
 class Wire:
@@ -23,36 +26,58 @@ class Wire:
 
     Attributes:
         sent: bytes by path, in their order.
-        open: paths of the requests that are being answered, of those that came since the last `begin`.
+        open: of what came since the last `begin`, the paths that are being answered and the events that are not done.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.sent: list[tuple[str, bytes]] = []
-        self.open: list[str] = []
+        self.begin()
 
     def begin(self) -> None:
         """Start anew: what a closed page has left open is of no concern to the next one."""
-        self.sent.clear()
-        self.open = []
+        self.sent: list[tuple[str, bytes]] = []
+        self._answering: list[str] = []
+        self._asked: set[str] = set()
+        self._done: set[str] = set()
+
+    @property
+    def open(self) -> list[str]:
+        return [*self._answering, *sorted(self._asked - self._done)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def keep(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                self.sent.append((scope["path"], message.get("body", b"")))
-            await send(message)
-
         if scope["type"] != "http" or scope["path"].startswith(_LASTING):
             await self.app(scope, receive, send)
             return
+        path, answering, asked, done = scope["path"], self._answering, self._asked, self._done
+
+        async def keep(message: Message) -> None:
+            part = message.get("body", b"")
+            if message["type"] == "http.response.body":
+                self.sent.append((path, part))
+            if path == _ASKED and b"event_id" in part:
+                asked.add(json.loads(part)["event_id"])
+            ended = _ended(part) if path == _STREAM else None
+            await send(message)
+            if ended:
+                done.add(ended)
+
         # Nothing is packed, so that it can be read here.
         plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        opened = self.open
-        opened.append(scope["path"])
+        if path != _STREAM:
+            answering.append(path)
         try:
             await self.app({**scope, "headers": plain}, receive, keep)
         finally:
-            opened.remove(scope["path"])
+            if path != _STREAM:
+                answering.remove(path)
+
+
+def _ended(part: bytes) -> str | None:
+    """The event that a message of the stream says is done."""
+    if b'"process_completed"' not in part:
+        return None
+    message = json.loads(part.removeprefix(b"data: "))
+    return str(message["event_id"]) if message["msg"] == "process_completed" else None
 
 
 @contextmanager

@@ -117,7 +117,7 @@ class ChatPage:
             if session.editing is None and len(session.exchanges) >= settings.max_turns:
                 raise InputError(f"A conversation has at most {settings.max_turns} messages: begin a new one.")
         except InputError as error:
-            yield self._shown(session, text, error.what)
+            yield self._shown(session, gr.skip(), error.what)  # what was typed stays
             return
         if session.editing is not None:
             del session.exchanges[session.editing :]

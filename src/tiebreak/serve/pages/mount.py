@@ -35,6 +35,7 @@ from tiebreak.votes.voters import known_voter, new_voter
 
 _QUIET: Any = {"show_progress": "hidden", "api_visibility": "private"}
 _WAITING = 256  # events of all visitors together that may wait
+_TIMER_JS = "() => ({__type__: 'update', active: %s})"
 # Gradio encrypts what a browser keeps; the key is in the page, so this hides nothing and only has to stay the same.
 _BROWSER_SECRET = "tiebreak-browser"
 _READ = re.compile(
@@ -114,15 +115,17 @@ def _blocks(context: PageContext, server: ServeSettings | None) -> Any:
                     data = DataPage(context, session, voter, votes)
         gr.HTML(lambda: footer(list(context.engine.models())))  # as it is when the page is opened
         compare_tab.select(compare.open, [session, voter], compare.opened, **_QUIET)
-        runs_tab.select(runs.open, session, [runs.list, runs.run, runs.timer], **_QUIET)
+        runs_tab.select(runs.open, session, [runs.list, runs.run], **_QUIET)
         if runs.training is not None:
             runs_tab.select(runs.training.view, session, runs.training.shown, **_QUIET)
         tabs = [chat_tab, compare_tab]
         if data_tab is not None and data is not None:
             tabs.append(data_tab)
             data_tab.select(data.open, [session, voter, *data.filters], data.opened, **_QUIET, **IN_ORDER)
+        # In the browser: were the server asked, the answer for the tab that was left might come last.
         for tab in tabs:
-            tab.select(lambda: gr.Timer(active=False), None, runs.timer, **_QUIET)
+            tab.select(None, None, runs.timer, js=_TIMER_JS % "false", api_visibility="private")
+        runs_tab.select(None, None, runs.timer, js=_TIMER_JS % "true", api_visibility="private")
         blocks.load(lambda key: known_voter(key) or new_voter(), voter, voter, **_QUIET)
     blocks.queue(default_concurrency_limit=None, max_size=_WAITING, api_open=False)
     return blocks

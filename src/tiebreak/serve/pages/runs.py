@@ -60,9 +60,9 @@ class RunsPage:
                 button.click(self.refresh, session, [self.list, self.run], **quiet)
 
     def open(self, session: Session) -> tuple[Any, ...]:
-        """Show the page as it is now, and begin to look again and again."""
+        """Show the page as it is now."""
         session.seen = None
-        return (*self.refresh(session), gr.Timer(active=True))
+        return self.refresh(session)
 
     def pick(self, session: Session, event: gr.EventData) -> tuple[Any, ...]:
         """Show another run."""

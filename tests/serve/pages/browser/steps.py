@@ -18,9 +18,16 @@ _DRAWN = """left => new Promise(done => {
 })"""
 
 
+def write(field: Any, text: str) -> None:
+    """Fill a field. What Gradio still has for one that has just come is put into it a picture later, over any text."""
+    field.wait_for()
+    drawn(field.page)
+    field.fill(text)
+
+
 def say(page: Any, text: str) -> None:
     """Type a message and press the button."""
-    page.get_by_label("Your message").fill(text)
+    write(page.get_by_label("Your message"), text)
     page.get_by_role("button", name="Generate Response").click()
 
 
@@ -40,7 +47,7 @@ def open_page(page: Any, name: str) -> None:
 def compare(page: Any, prompt: str) -> None:
     """Get two answers."""
     open_page(page, "Compare")
-    page.get_by_label("Prompt", exact=True).fill(prompt)
+    write(page.get_by_label("Prompt", exact=True), prompt)
     page.get_by_role("button", name="Get Two Answers").click()
     page.locator("#vote-left").wait_for()
 

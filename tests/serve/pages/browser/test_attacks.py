@@ -11,7 +11,7 @@ import pytest
 
 from tests.serve.pages.attacks import ATTACKS
 from tests.serve.pages.browser.conftest import Site
-from tests.serve.pages.browser.steps import answered, compare, drawn, open_page, say, until, vote
+from tests.serve.pages.browser.steps import answered, compare, drawn, open_page, say, until, vote, write
 from tests.serve.pages.engine_double import EngineDouble
 from tests.serve.pages.site import serving
 from tiebreak.serve.generation.engine import ServedModel
@@ -63,8 +63,8 @@ def test_what_is_compared_voted_and_corrected_stays_text(page: Any, site: Site) 
     assert all(map(_telling, page.locator("#compare-answers .tb-said").all_inner_texts()))
     _unharmed(page)
     page.get_by_role("button", name="Say why, or write a better answer (optional)").click()
-    page.get_by_label("Why?").locator("visible=true").fill(EVERYTHING)
-    page.get_by_label("A better answer").locator("visible=true").fill(EVERYTHING + "!")
+    write(page.get_by_label("Why?").locator("visible=true"), EVERYTHING)
+    write(page.get_by_label("A better answer").locator("visible=true"), EVERYTHING + "!")
     vote(page, "Left is better")
     _unharmed(page)
     assert site.votes.votes()[0].reason == EVERYTHING

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.serve.pages.browser.conftest import Site
-from tests.serve.pages.browser.steps import answered, choose, compare, open_page, say, settled, until
+from tests.serve.pages.browser.steps import answered, choose, compare, open_page, say, settled, until, write
 from tiebreak.serve.api.guard import RateLimit
 
 
@@ -85,11 +85,11 @@ def test_an_example_fills_the_box(page: Any) -> None:
 
 def test_the_settings_reach_the_model(page: Any, site: Site) -> None:
     page.get_by_role("button", name="Settings").click()
-    page.get_by_label("System prompt").fill("Be brief.")
-    page.get_by_label("Seed (empty: a new one each time)").fill("12")
-    page.get_by_label("number input for Temperature (0 is greedy)").fill("0.25")
-    page.get_by_label("number input for Top-p").fill("0.9")
-    page.get_by_label("number input for Maximum length (tokens)").fill("33")
+    write(page.get_by_label("System prompt"), "Be brief.")
+    write(page.get_by_label("Seed (empty: a new one each time)"), "12")
+    write(page.get_by_label("number input for Temperature (0 is greedy)"), "0.25")
+    write(page.get_by_label("number input for Top-p"), "0.9")
+    write(page.get_by_label("number input for Maximum length (tokens)"), "33")
     choose(page, "Model", "Plover")
     say(page, "With settings")
     answered(page)
@@ -201,7 +201,7 @@ def test_the_chat_follows_its_answer_and_keeps_the_box_in_sight_until_the_reader
 
 def test_a_conversation_is_there_again_when_the_page_is_loaded_again(page: Any, site: Site) -> None:
     page.get_by_role("button", name="Settings").click()
-    page.get_by_label("System prompt").fill("Be brief.")
+    write(page.get_by_label("System prompt"), "Be brief.")
     page.get_by_label("Show the base beside it (before and after)").check()
     say(page, "Both, please")
     first = answered(page, 2)
@@ -262,7 +262,7 @@ def test_a_message_is_edited_and_sent_again_and_another_is_deleted(page: Any, si
     box = page.get_by_label("Your message")
     until(lambda: box.input_value() == "Two", page)
     assert page.evaluate("document.activeElement.closest('#chat-box') !== null")
-    box.fill("Two, better")
+    write(box, "Two, better")
     page.keyboard.press("Enter")
     page.get_by_text("you said 'Two, better'").wait_for()
     answered(page, 2)

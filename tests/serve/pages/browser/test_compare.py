@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.serve.pages.browser.conftest import Site
-from tests.serve.pages.browser.steps import choose, compare, open_page, settled, until, vote
+from tests.serve.pages.browser.steps import choose, compare, open_page, settled, until, vote, write
 from tests.votes.made import EVALUATION, answer, asked
 
 _SECRETS = ("tern", "Tern", "plover", "Plover", "f1f1f1f1", "b0b0b0b0", "c2c2c2c2")
@@ -35,8 +35,8 @@ def test_a_blind_vote_is_in_the_store_with_all_that_belongs_to_it(page: Any, sit
     compare(page, "Which of two?")
     left, right = page.locator("#compare-answers .tb-said").all_inner_texts()
     page.get_by_role("button", name="Say why, or write a better answer (optional)").click()
-    page.get_by_label("Why?").locator("visible=true").fill("It is shorter.")
-    page.get_by_label("A better answer").locator("visible=true").fill("Short.")
+    write(page.get_by_label("Why?").locator("visible=true"), "It is shorter.")
+    write(page.get_by_label("A better answer").locator("visible=true"), "Short.")
     words = vote(page, "Right is better")
     (kept,) = site.votes.votes()
     assert (kept.verdict, kept.reason, kept.edited) == ("right", "It is shorter.", "Short.")
@@ -93,7 +93,7 @@ def test_answers_that_were_stopped_cannot_be_voted_on(page: Any, site: Site) -> 
     site.engine.pause = 0.05
     site.engine.script["Count."] = " ".join(map(str, range(1000)))
     open_page(page, "Compare")
-    page.get_by_label("Prompt", exact=True).fill("Count.")
+    write(page.get_by_label("Prompt", exact=True), "Count.")
     page.get_by_role("button", name="Get Two Answers").click()
     until(lambda: site.engine.open == 2, page)
     page.get_by_role("button", name="Stop").click()
@@ -126,7 +126,7 @@ def test_a_vote_that_cannot_be_kept_gets_no_thanks_and_can_be_tried_again(
 )
 def test_a_key_votes_after_a_prompt_that_was_sent_by_enter(page: Any, site: Site, key: str, verdict: str) -> None:
     open_page(page, "Compare")
-    page.get_by_label("Prompt", exact=True).fill("By key?")
+    write(page.get_by_label("Prompt", exact=True), "By key?")
     page.keyboard.press("Enter")
     page.locator("#vote-left").wait_for()
     page.keyboard.press(key.lower() if len(key) == 1 else key)
@@ -152,7 +152,7 @@ def test_keys_are_letters_where_somebody_writes_and_nothing_where_there_is_no_vo
 def test_a_conversation_goes_on_blind_and_its_turns_are_shown_and_kept(page: Any, site: Site) -> None:
     compare(page, "The first?")
     site.wire.sent.clear()
-    page.get_by_label("Prompt", exact=True).fill("The second?")
+    write(page.get_by_label("Prompt", exact=True), "The second?")
     page.get_by_role("button", name="Go On With Both").click()
     page.locator("#compare-answers .tb-asked").nth(1).wait_for()
     page.locator("#vote-left").wait_for()
@@ -169,7 +169,7 @@ def test_a_conversation_goes_on_blind_and_its_turns_are_shown_and_kept(page: Any
 def test_equal_answers_are_said_and_have_no_buttons(page: Any, site: Site) -> None:
     site.engine.script["Same?"] = "The same."
     open_page(page, "Compare")
-    page.get_by_label("Prompt", exact=True).fill("Same?")
+    write(page.get_by_label("Prompt", exact=True), "Same?")
     page.get_by_role("button", name="Get Two Answers").click()
     page.get_by_text("Both answers are the same, so there is nothing to vote on.").wait_for()
     assert page.locator("#vote-left").count() == 0

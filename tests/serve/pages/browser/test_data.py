@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.serve.pages.browser.conftest import Site
-from tests.serve.pages.browser.steps import choose, compare, drawn, open_page, say, settled, until, vote
+from tests.serve.pages.browser.steps import choose, compare, drawn, open_page, say, settled, until, vote, write
 from tiebreak.votes import Answer, Vote
 from tiebreak.votes.filters import VoteFilter
 from tiebreak.votes.store import VoteStore
@@ -40,7 +40,7 @@ def test_a_voter_corrects_a_vote_and_withdraws_it(page: Any, site: Site) -> None
     open_page(page, "Data")
     page.get_by_role("button", name="Correct", exact=True).click()
     page.get_by_label("Tie").check()
-    page.locator("#data-reason textarea, #data-reason input").fill("I looked again.")
+    write(page.locator("#data-reason textarea, #data-reason input"), "I looked again.")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("The vote is corrected.").wait_for()
     (kept,) = site.votes.votes()
@@ -97,7 +97,7 @@ def test_votes_are_filtered_by_model_verdict_text_and_voter(page: Any, site: Sit
     choose(page, "Model", "gone-model")
     until(lambda: _prompts(page) == ["Prompt 2"], page)
     choose(page, "Model", "any")
-    page.get_by_label("Text", exact=True).fill("answer 3")
+    write(page.get_by_label("Text", exact=True), "answer 3")
     page.keyboard.press("Enter")
     until(lambda: _prompts(page) == ["Prompt 3"], page)
     page.get_by_label("Only mine").check()
@@ -119,7 +119,7 @@ def test_what_was_asked_for_last_is_what_is_shown_however_slow_the_store(
         return found
 
     monkeypatch.setattr(VoteStore, "votes", slow)
-    page.get_by_label("Text", exact=True).fill("answer 1")
+    write(page.get_by_label("Text", exact=True), "answer 1")
     page.get_by_label("Only mine").check()
     page.get_by_text("No votes here.").wait_for()
     settled(page, site.wire)
@@ -133,7 +133,7 @@ def test_whoever_has_a_key_withdraws_all_its_votes_and_no_others(page: Any, site
     page.get_by_role("button", name="Your key").click()
     key = page.locator("#data-key").locator("input, textarea")
     until(lambda: re.fullmatch(r"[\w-]{20,}", key.input_value()) is not None, page)
-    key.fill("my-own-key")
+    write(key, "my-own-key")
     page.get_by_role("button", name="Withdraw all votes of this key").click()
     page.get_by_text("2 votes are withdrawn.").wait_for()
     assert [kept.id for kept in site.votes.votes()] == [other]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.serve.live import live
 from tests.serve.pages.browser.conftest import Site
-from tests.serve.pages.browser.steps import open_page, until
+from tests.serve.pages.browser.steps import open_page, until, write
 from tests.serve.pages.engine_double import EngineDouble
 from tiebreak.runs.folder import RunFolder
 from tiebreak.serve.app import create_app
@@ -46,10 +46,10 @@ def _open(page: Any) -> None:
 
 def _start(page: Any, recipe: str, **fields: str) -> None:
     page.get_by_label("A file or another source").check()
-    page.locator("#train-recipe input").fill(recipe)
+    write(page.locator("#train-recipe input"), recipe)
     page.keyboard.press("Enter")
     for name, text in fields.items():
-        page.locator(f"#train-{name}").locator("input, textarea").fill(text)
+        write(page.locator(f"#train-{name}").locator("input, textarea"), text)
     page.locator("#train-go").click()
 
 
@@ -100,7 +100,7 @@ def test_a_key_that_may_ask_but_not_train_starts_nothing(browser: Any, tmp_path:
             page = browser.new_context(extra_http_headers={"Authorization": f"Basic {word}"}).new_page()
             page.goto(url)
             _open(page)
-            page.locator("#train-recipe input").fill("nonsense")
+            write(page.locator("#train-recipe input"), "nonsense")
             page.keyboard.press("Enter")
             page.locator("#train-go").click()
             page.get_by_text(said).wait_for()
