@@ -73,6 +73,7 @@ def test_an_answer_can_be_copied_as_it_is(page: Any, site: Site) -> None:
     site.engine.script["Copy me"] = "two  spaces\nand <b>two</b> lines"
     say(page, "Copy me")
     answered(page)
+    settled(page, site.wire)  # nothing takes the place of the button any more
     page.get_by_role("button", name="Copy the answer").click()
     page.get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == "two  spaces\nand <b>two</b> lines"
