@@ -41,7 +41,7 @@ def test_what_was_measured_before_the_first_step_is_read_by_a_resumed_run(
         raise AssertionError("it was measured again")
 
     monkeypatch.setattr(module, "held_out_metrics", never)
-    monkeypatch.setattr(module, "answer_all", never)
+    monkeypatch.setattr(module, "answers_with_ends", never)
     assert before_of(folder, run) == first
 
 

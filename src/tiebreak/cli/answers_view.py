@@ -9,7 +9,8 @@ from tiebreak.evaluate.bootstrap import Estimate
 from tiebreak.evaluate.changes import Change
 from tiebreak.evaluate.judges.judge import Cost
 from tiebreak.evaluate.win_rate import WinRate
-from tiebreak.formatting.numbers import hundredths, percent, plain, signed, with_interval
+from tiebreak.formatting.changes import written_change
+from tiebreak.formatting.numbers import hundredths, percent, with_interval
 from tiebreak.workflow.judged import AnswersEvaluation, ComparedAnswers, Judgement
 from tiebreak.workflow.judging import cost_line
 from tiebreak.workflow.kl import MeasuredKl
@@ -110,19 +111,8 @@ def _changes(one: ComparedAnswers) -> Iterator[str]:
 
 
 def _changed(change: Change) -> str:
-    if change.unit is not None:  # small, and not in the unit of the two before it
-        lead, low, high = (signed(each, 3) for each in (change.difference.value, *_ends(change)))
-        return f"{plain(change.before)} → {plain(change.after)}: {lead} {change.unit} ({low} to {high})"
-    if not change.share:
-        low, high = signed(change.difference.low, 1), signed(change.difference.high, 1)
-        return f"{change.before:.1f} → {change.after:.1f}: {signed(change.difference.value, 1)} ({low} to {high})"
-    low, high = signed(100 * change.difference.low, 1), signed(100 * change.difference.high, 1)
-    lead = f"{signed(100 * change.difference.value, 1)} points ({low} to {high})"
-    return f"{percent(change.before)} → {percent(change.after)}: {lead}"
-
-
-def _ends(change: Change) -> tuple[float, float]:
-    return change.difference.low, change.difference.high
+    before, after, difference = written_change(change)
+    return f"{before} → {after}: {difference}"
 
 
 def _share(found: Estimate) -> str:

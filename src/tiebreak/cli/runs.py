@@ -167,6 +167,7 @@ def _show(run: RunFolder) -> None:
 
     from tiebreak.formatting.numbers import DASH
     from tiebreak.formatting.text import one_line
+    from tiebreak.report.changed import changed_table
     from tiebreak.report.facts import Fact, data_facts, dropped, model_facts, run_facts
     from tiebreak.report.table import result_rows, rich_table
     from tiebreak.report.verdict import verdict
@@ -182,6 +183,8 @@ def _show(run: RunFolder) -> None:
         console.print(Text(one_line(said.detail, 1200)))
     if result_rows(manifest):
         console.print(Padding(rich_table(manifest), (1, 0)))
+    if (changed := changed_table(manifest)) is not None:
+        console.print(Padding(changed, (0, 0, 1, 0)))
     facts = _table()
     facts.show_header = False
     facts.add_column(style="dim", no_wrap=True)

@@ -308,6 +308,7 @@ def show_result(run: Run, *, as_json: bool) -> None:
     import json
 
     from tiebreak.cli.terminal import own_name, stdout_console
+    from tiebreak.report.changed import changed_table
     from tiebreak.report.steps import rich_blocks
     from tiebreak.report.table import result_rows, rich_table
     from tiebreak.runs.steps import steps_table
@@ -319,6 +320,9 @@ def show_result(run: Run, *, as_json: bool) -> None:
     console = stdout_console()
     if result_rows(manifest):
         console.print(rich_table(manifest))
+    if (changed := changed_table(manifest)) is not None:
+        console.print()
+        console.print(changed)
     for block in rich_blocks(steps_table(run.history), console.width):
         console.print()
         console.print(block)

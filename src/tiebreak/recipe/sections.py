@@ -215,5 +215,20 @@ class EvaluateSection(Section):
     judge: Judged = Field(
         "auto", description="Judge answers: auto where the data has a judge, none, bundled, or a judge of your own."
     )
-    judge_prompts: int = Field(400, ge=1, description="Held-out prompts whose answers the judge sees.")
+    judge_prompts: int = Field(400, ge=1, description="Most held-out prompts for the judge and for KL.")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampling.")
+    kl: bool = Field(
+        False,
+        description="Measure how far the model moves from the one it starts from: KL in nats, on its own answers.",
+    )
+    harness: tuple[str, ...] = Field(
+        (), description="Benchmarks of lm-evaluation-harness, by name, before and after training."
+    )
+    harness_tasks: str | None = Field(None, description="Folder of task files of your own.")
+    harness_limit: int | None = Field(None, ge=1, description="Only the first N documents of each task; null is all.")
+    harness_chat: bool = Field(False, description="Put the prompts of benchmarks through the chat template.")
+
+    @field_validator("harness", mode="before", json_schema_input_type=str | tuple[str, ...])
+    @classmethod
+    def _with_commas(cls, value: object) -> object:
+        return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value

@@ -17,6 +17,7 @@ from tiebreak.formatting.hub_names import BUNDLED_LICENSE, HERE, hub_id, last_pa
 from tiebreak.formatting.text import fenced, front_matter, inline, one_line, table
 from tiebreak.metrics import shown_in
 from tiebreak.recipe import Recipe
+from tiebreak.report.changed import changed_notes, changed_rows
 from tiebreak.report.facts import Fact, data_facts, dropped, run_facts
 from tiebreak.report.steps import markdown_blocks
 from tiebreak.report.table import result_rows
@@ -180,7 +181,12 @@ def _results(manifest: Manifest) -> str:
         return "Nothing was measured on held-out data."
     said = verdict(manifest)
     cells = [[f"**{row.label}**: {row.hint}", row.before, row.after] for row in rows]
-    return f"**{said.headline}** {inline(said.detail, 1200)}\n\n{table(['held-out figure', 'before', 'after'], cells)}"
+    found = f"**{said.headline}** {inline(said.detail, 1200)}\n\n{table(['held-out figure', 'before', 'after'], cells)}"
+    changed = [[inline(row.label), row.before, row.after, row.difference] for row in changed_rows(manifest)]
+    if not changed:
+        return found
+    notes = " ".join(changed_notes(manifest))
+    return f"{found}\n\n{table(['what else changed', 'before', 'after', 'difference'], changed)}\n\n{notes}"
 
 
 def _use(manifest: Manifest, recipe: Recipe, publication: Publication) -> str:

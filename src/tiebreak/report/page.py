@@ -20,6 +20,7 @@ from tiebreak.formatting.text import shortened
 from tiebreak.recipe import Recipe, read_recipe
 from tiebreak.report.answers import answers_shown, within_page
 from tiebreak.report.breakdown import breakdown_rows
+from tiebreak.report.changed import changed_notes, changed_rows
 from tiebreak.report.drawing import DrawnPlot, draw_plots
 from tiebreak.report.environment import ANSWER_LIMIT, environment, markup, template_file
 from tiebreak.report.facts import data_facts, dropped, model_facts, run_facts
@@ -120,6 +121,8 @@ def render(recorded: Recorded) -> str:
         shares=[(share, markup(share.svg)) for share in shares_of(manifest)],
         plots=with_markup(draw_plots(recorded.metrics, best=best)),
         behind=breakdown_rows(manifest.breakdown),
+        changed=changed_rows(manifest),
+        changed_notes=list(changed_notes(manifest)),
         histograms=with_markup(draw_histograms(recorded.held_out)),
         steps=steps,
         step_rows=steps.written(_MOST_STEPS),

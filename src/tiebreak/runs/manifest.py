@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from tiebreak.metrics import ACCURACY, HELD_OUT, is_tied
-from tiebreak.runs.outcome import AnswersRecord, BreakdownRecord, PairsRecord
+from tiebreak.runs.outcome import AnswersRecord, BreakdownRecord, HarnessRecord, KlRecord, PairsRecord
 from tiebreak.runs.outcome import JudgeRecord as JudgeRecord
 from tiebreak.runs.outcome import RateRecord as RateRecord
 from tiebreak.runs.outcome import WinRateRecord as WinRateRecord
@@ -196,12 +196,16 @@ class BeforeRecord(Record):
         answers: its answers to the held-out prompts that are shown or judged.
         logps: of each held-out pair the log-probs of both completions, in nats; None where they are no pairs, or an
             earlier version of Tiebreak measured them.
+        ended: whether each answer ended by itself; None where an earlier version measured it, or there are none.
+        plain_text: log-prob of each paragraph of the plain text, in nats; None where it was not read.
         rewards: of each held-out pair the rewards of both completions; None as for `logps`.
     """
 
     version: int = 1
     metrics: Metrics | None = None
     answers: tuple[str, ...] = ()
+    ended: tuple[bool, ...] | None = None
+    plain_text: tuple[float, ...] | None = None
     logps: tuple[tuple[float, float], ...] | None = None
     rewards: tuple[tuple[float, float], ...] | None = None
 
@@ -228,6 +232,8 @@ class Manifest(Record):
         pairs: what became of the held-out pairs; None where there are none.
         breakdown: what stands behind the accuracy on them after training; None where there are none.
         answers: what the sampled answers are like; None where there are none.
+        kl: how far the model has moved; None where that was not asked for.
+        harness: benchmarks; None where none was asked for.
         published: the Hub id, in the copy that a published report is made from.
     """
 
@@ -260,6 +266,8 @@ class Manifest(Record):
     pairs: PairsRecord | None = None
     breakdown: BreakdownRecord | None = None
     answers: AnswersRecord | None = None
+    kl: KlRecord | None = None
+    harness: HarnessRecord | None = None
     published: str | None = None
 
     @property

@@ -115,9 +115,87 @@ class AnswerStats(Record):
     repetition: float
 
 
+class ChangeRecord(Record):
+    """A trait of the answers, or of the model, before and after (see `evaluate.changes.Change`)."""
+
+    name: str
+    before: float
+    after: float
+    difference: EstimateRecord
+    share: bool
+    unit: str | None = None
+
+
 class AnswersRecord(Record):
-    """What the sampled answers are like, before and after training, to so many held-out prompts."""
+    """What the sampled answers are like, before and after training, to so many held-out prompts.
+
+    `changes` has each trait with the interval of its difference, the perplexity of plain text among them.
+    """
 
     prompts: int
     before: AnswerStats
     after: AnswerStats
+    changes: tuple[ChangeRecord, ...] = ()
+
+
+class KlRecord(Record):
+    """How far the model has moved from the one that training started from, on its own answers at temperature 1.
+
+    Attributes:
+        measured_from: the name of that model.
+        answers: that it was measured on.
+        value: nats an answer; None where no prompt leaves room for one.
+        standard_error: of the mean; None of a single answer.
+        tokens: of an answer on average.
+        cut: answers that the length limit cut.
+        left_out: prompts that leave no room for an answer.
+    """
+
+    measured_from: str
+    answers: int
+    value: EstimateRecord | None = None
+    standard_error: float | None = None
+    tokens: float | None = None
+    cut: int = 0
+    left_out: int = 0
+
+
+class ScoreRecord(Record):
+    """A figure of a benchmark and its standard error."""
+
+    value: float
+    error: float | None = None
+
+
+class BenchmarkRecord(Record):
+    """One metric of one task, after training and before it (see `evaluate.harness.scores.HarnessRow`)."""
+
+    task: str
+    metric: str
+    filter: str
+    shots: int | None
+    documents: int
+    higher_is_better: bool | None
+    after: ScoreRecord
+    before: ScoreRecord | None = None
+    difference: ScoreRecord | None = None
+
+
+class HarnessRecord(Record):
+    """Benchmarks of lm-evaluation-harness after training, beside the model that it started from.
+
+    Attributes:
+        version: of the harness.
+        task_versions: of each task.
+        limit: documents of each task; None is all.
+        chat: whether prompts went through the chat template.
+        cut: texts that were longer than the model takes.
+        rows: one a metric.
+    """
+
+    version: str
+    task_versions: dict[str, str]
+    limit: int | None
+    chat: bool
+    cut: int
+    rows: tuple[BenchmarkRecord, ...]

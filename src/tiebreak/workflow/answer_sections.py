@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from tiebreak.evaluate.changes import Change
 from tiebreak.evaluate.judges import Verdicts
-from tiebreak.formatting.numbers import percent, plain, signed, with_interval
+from tiebreak.formatting.changes import written_change
+from tiebreak.formatting.numbers import percent, plain, with_interval
 from tiebreak.formatting.text import shortened
 from tiebreak.report.evaluation_page import (
     SHARES,
@@ -22,7 +23,7 @@ from tiebreak.report.evaluation_page import (
 )
 from tiebreak.workflow.answers import SampledAnswers
 from tiebreak.workflow.judged import AnswersEvaluation, ComparedAnswers, Judgement
-from tiebreak.workflow.pair_sections import conversation, drawn, in_points, points, shown
+from tiebreak.workflow.pair_sections import conversation, drawn, in_points, shown
 
 _MOST_ANSWERS = 20
 
@@ -134,27 +135,13 @@ def _changes(changes: Sequence[Change]) -> Table:
     rows = tuple(
         Row(
             each.name,
-            (percent(each.before), percent(each.after), points(each.difference))
-            if each.share
-            else (*_means(each), _difference(each)),
+            written_change(each),
             drawn(each.difference) if each.share else None,
         )
         for each in changes
     )
     scale = around_zero((row.interval for row in rows), in_points)
     return Table(("trait", "before", "after", "difference"), rows, title="What else changed", scale=scale)
-
-
-def _means(each: Change) -> tuple[str, str]:
-    if each.unit is not None:
-        return plain(each.before), plain(each.after)
-    return f"{each.before:.1f}", f"{each.after:.1f}"
-
-
-def _difference(each: Change) -> str:
-    ends = (each.difference.value, each.difference.low, each.difference.high)
-    value, low, high = (signed(end, 1 if each.unit is None else 3) for end in ends)
-    return f"{value} ({low} to {high})" if each.unit is None else f"{value} {each.unit} ({low} to {high})"
 
 
 def _side_by_side(one: ComparedAnswers, found: AnswersEvaluation) -> Section:

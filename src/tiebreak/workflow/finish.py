@@ -8,14 +8,14 @@ from tiebreak.data.preference import Message, better_and_worse, messages_from
 from tiebreak.data.preparing.encode import encode_texts
 from tiebreak.doctor.examine import run_findings
 from tiebreak.doctor.finding import at_least
-from tiebreak.evaluate.answers import answer_stats, repetition
+from tiebreak.evaluate.answers import repetition
 from tiebreak.evaluate.held_out import held_out_metrics, pair_rewards
 from tiebreak.evaluate.judges import Judge, open_judge
 from tiebreak.evaluate.judging import judge_answers
 from tiebreak.evaluate.pairs import PairChange, counted, pair_changes
 from tiebreak.files import folder_at_once, write_text
 from tiebreak.formatting.text import one_line
-from tiebreak.generation.generate import Sampling, answer_all
+from tiebreak.generation.generate import Answer, Sampling, answers_with_ends
 from tiebreak.models.save import named_write_errors, save_weights
 from tiebreak.recipe import Recipe
 from tiebreak.report.card import model_card
@@ -24,15 +24,16 @@ from tiebreak.runs import RunFolder
 from tiebreak.runs.held_out import HeldOutPair, write_held_out
 from tiebreak.runs.manifest import BeforeRecord, JudgeRecord
 from tiebreak.runs.metrics_file import read_metrics
-from tiebreak.runs.outcome import AnswersRecord
 from tiebreak.runs.samples import Sample, SampleMessage, write_samples
 from tiebreak.training.evaluation import Evaluated
 from tiebreak.training.tree_trainer import TreeTrainer
 from tiebreak.workflow import messages
+from tiebreak.workflow.changed import Asked, changed_answers, measure_against_start
 from tiebreak.workflow.data import RunData
 from tiebreak.workflow.lifecycle import now, timed
 from tiebreak.workflow.measured import held_out_breakdown
 from tiebreak.workflow.model import RunModel
+from tiebreak.workflow.plain_text import read_plain_text
 from tiebreak.workflow.progress import Progress
 from tiebreak.workflow.reference import Reference
 from tiebreak.workflow.resolve import ResolvedRecipe
@@ -70,8 +71,14 @@ def measure_before(
         if trainer.evaluated is not None and resolved.task.pairs:
             logps, rewards = trainer.evaluated.logps, trainer.evaluated.rewards
     answers = _answers(resolved, model, data, "answers before", progress)
+    read = read_plain_text(resolved.recipe.model, model, progress) if answers else None
     before = BeforeRecord(
-        metrics=metrics, answers=tuple(answers), logps=logps, rewards=None if rewards is None else tuple(rewards)
+        metrics=metrics,
+        answers=tuple(answer.text for answer in answers),
+        ended=tuple(answer.ended for answer in answers) if answers else None,
+        plain_text=None if read is None else read.logp,
+        logps=logps,
+        rewards=None if rewards is None else tuple(rewards),
     )
     folder.save_before(before)
     return before
@@ -105,7 +112,10 @@ def finish(
         if before.logps is not None and evaluated is not None:
             changes = pair_changes(before.logps, evaluated.logps)
             write_held_out(folder.held_out_path, _pairs(data, changes, before.rewards, evaluated.rewards))
-        samples, verdict = _samples(resolved, data, before.answers, answers, judge, changes, progress)
+        texts = [answer.text for answer in answers]
+        samples, verdict = _samples(resolved, data, before.answers, texts, judge, changes, progress)
+        read = read_plain_text(recipe.model, model, progress) if answers and before.plain_text is not None else None
+        kl, harness = measure_against_start(resolved, model, data, _kl_prompts(resolved, data), progress)
         breakdown = held_out_breakdown(resolved, data, before, evaluated)
     folder.update_manifest(
         before=before.metrics,
@@ -114,7 +124,9 @@ def finish(
         judge=verdict,
         pairs=counted(changes) if changes else None,
         breakdown=None if breakdown is None else breakdown.record(),
-        answers=_described(data, before.answers, answers) if answers else None,
+        answers=changed_answers(data, before, answers, read) if answers else None,
+        kl=kl,
+        harness=harness,
         finished=now(),
     )
     write_samples(folder.samples_path, samples)
@@ -149,24 +161,36 @@ def _shown(resolved: ResolvedRecipe, data: RunData) -> int:
     return min(wanted, len(data.held_out_rows))
 
 
+def _kl_prompts(resolved: ResolvedRecipe, data: RunData) -> list[Asked]:
+    """The held-out conversations, as many as a judge would see, each with its tools."""
+    if data.held_out is None:
+        return []
+    rows = data.held_out_rows[: resolved.recipe.evaluate.judge_prompts]
+    return [(messages_from(turns), tools) for turns, tools in zip(rows["prompt"], rows["tools"], strict=True)]
+
+
 def _prompts(resolved: ResolvedRecipe, data: RunData) -> list[tuple[Message, ...]]:
     return [messages_from(turns) for turns in data.held_out_rows[: _shown(resolved, data)]["prompt"]]
 
 
-def _answers(resolved: ResolvedRecipe, model: RunModel, data: RunData, title: str, progress: Progress) -> list[str]:
+def _tools(resolved: ResolvedRecipe, data: RunData) -> list[str | None]:
+    return list(data.held_out_rows[: _shown(resolved, data)]["tools"])
+
+
+def _answers(resolved: ResolvedRecipe, model: RunModel, data: RunData, title: str, progress: Progress) -> list[Answer]:
     prompts = _prompts(resolved, data) if _shown(resolved, data) else []
     if not prompts:
         return []
     settings = resolved.recipe.evaluate
     sampling = Sampling(settings.temperature, max_new_tokens=settings.max_new_tokens, seed=settings.seed)
     with progress.bar(title, len(prompts)) as update:
-        return answer_all(
+        return answers_with_ends(
             model.model,
             data.tokenizer,
             prompts,
             sampling,
             template=data.template,
-            tools=data.held_out_rows[: len(prompts)]["tools"],
+            tools=_tools(resolved, data),
             special_tokens=resolved.recipe.data.special_tokens,
             autocast=model.precision.autocast,
             progress=update,
@@ -195,12 +219,6 @@ def _pairs(
             rewards_before=None if before is None else before[change.pair],
             rewards_after=None if after is None else after[change.pair],
         )
-
-
-def _described(data: RunData, before: Sequence[str], after: Sequence[str]) -> AnswersRecord:
-    """What all answers are like, those to the judge's prompts included."""
-    stats = [answer_stats(answers, _tokens(data, answers)) for answers in (before, after)]
-    return AnswersRecord(prompts=len(after), before=stats[0], after=stats[1])
 
 
 def _tokens(data: RunData, answers: Sequence[str]) -> list[int]:

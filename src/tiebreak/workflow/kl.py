@@ -177,7 +177,7 @@ def own_answers(
         answers = sample_answers(recipe, prompts, kl_sampling(sampling), progress, model=model)
     there = tuple(i for i, ids in enumerate(answers.ids) if ids)
     groups = tuple(ScoredGroup(answers.prompt_ids[i], (answers.ids[i],), i) for i in there)
-    return OwnAnswers(recipe, answers, there, groups, _logps(model, groups, recipe.model.name, progress), fit)
+    return OwnAnswers(recipe, answers, there, groups, answer_logps(model, groups, recipe.model.name, progress), fit)
 
 
 def measured_kl(
@@ -209,6 +209,22 @@ def measured_kl(
     return tuple(found[name] for name in drawn)
 
 
+def answer_logps(model: RunModel, groups: Sequence[ScoredGroup], title: str, progress: Progress) -> tuple[float, ...]:
+    """Log-prob of each answer, in nats.
+
+    Args:
+        model: that scores.
+        groups: one answer each.
+        title: of the progress.
+        progress: where progress is shown.
+    """
+    if not groups:
+        return ()
+    scorer = scoring_only(model.model, groups, model.precision)
+    with progress.bar(f"scoring, {title}", len(groups)) as update:
+        return tuple(score_groups(model.model, groups, scorer, on_progress=update).logp[:, 0].tolist())
+
+
 def _measured(own: OwnAnswers, reference: str, base: RunModel, progress: Progress) -> MeasuredKl:
     name = own.recipe.model.name
     largest = max((max(ids) for group in own.groups for ids in (group.prompt, *group.completions)), default=0)
@@ -218,7 +234,7 @@ def _measured(own: OwnAnswers, reference: str, base: RunModel, progress: Progres
             where="--reference",
             fix="name the model that it was trained from",
         )
-    logp = _logps(base, own.groups, f"{reference}, on {name}", progress)
+    logp = answer_logps(base, own.groups, f"{reference}, on {name}", progress)
     ratios = {i: mine - its for i, mine, its in zip(own.prompts, own.logp, logp, strict=True)}
     return MeasuredKl(
         model=name,
@@ -229,14 +245,6 @@ def _measured(own: OwnAnswers, reference: str, base: RunModel, progress: Progres
         log_ratios=tuple(ratios.get(i) for i in range(len(own.answers.texts))),
         of_the_evaluation=own.of_the_evaluation,
     )
-
-
-def _logps(model: RunModel, groups: Sequence[ScoredGroup], title: str, progress: Progress) -> tuple[float, ...]:
-    if not groups:
-        return ()
-    scorer = scoring_only(model.model, groups, model.precision)
-    with progress.bar(f"scoring, {title}", len(groups)) as update:
-        return tuple(score_groups(model.model, groups, scorer, on_progress=update).logp[:, 0].tolist())
 
 
 def _place(section: ModelSection) -> tuple[str, str | None]:

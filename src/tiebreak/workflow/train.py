@@ -28,6 +28,7 @@ from tiebreak.training.checkpoints import remove_partial
 from tiebreak.training.tree_trainer import TreeTrainer
 from tiebreak.workflow import messages
 from tiebreak.workflow.callback import Callback, Watching, check_callbacks
+from tiebreak.workflow.changed import open_harness
 from tiebreak.workflow.data import RunData, check_tokens, load_data
 from tiebreak.workflow.early import begun, check_early
 from tiebreak.workflow.finish import finish, measure_before
@@ -218,6 +219,7 @@ def _run(folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, callba
         request.listening(progress.say),
         open_tracking(recipe.track, folder=folder.path, recipe=recipe, say=progress.say) as tracking,
     ):
+        open_harness(recipe.evaluate)  # a mistyped benchmark is said before anything is loaded
         watchers = [StopOnRequest(request), *tracking.callbacks]
         ready = make_ready(folder, resolved, progress, callbacks=watchers)
         ready.trainer.add_callback(watching)  # after all others, whose wishes for a log it has to know
