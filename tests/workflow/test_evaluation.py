@@ -54,7 +54,7 @@ def test_a_question_is_asked_in_either_way(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "data", "options", "told"),
     [
-        ("gpt2", None, {}, "Name the data"),
+        ("gpt2", None, {}, "nothing to measure on"),
         ("gpt2", "prefs.jsonl", {"limt": 3}, "no option 'limt'"),
         (Question("gpt2", "prefs.jsonl"), "prefs.jsonl", {}, "more beside it"),
         (Question("gpt2", "prefs.jsonl"), None, {"limit": 3}, "more beside it"),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tiebreak.workflow.evaluation import Evaluation
     from tiebreak.workflow.judged import AnswersEvaluation
 
-EXAMPLE = "Example: tiebreak evaluate runs/mine --data held_out.jsonl"
+EXAMPLE = "Example: tiebreak evaluate runs/mine"
 
 _ROWS, _ANSWERS, _RESULTS = "Which rows, and how they are read", "Answers and judges", "Results"
 _HARNESS = "Benchmarks of lm-evaluation-harness"
@@ -26,7 +26,11 @@ def evaluate(
         ),
     ],
     data: Annotated[
-        str | None, typer.Option(help="Preferences: Hub dataset id, file, folder of shards, or bundled:preferences.")
+        str | None,
+        typer.Option(
+            help="Preferences: Hub dataset id, file, folder of shards, or bundled:preferences; if not given, what "
+            "the run held out."
+        ),
     ] = None,
     reference: Annotated[
         str | None, typer.Option(help="Reference model, of rewards and of KL; the run's own base if not given.")
@@ -177,15 +181,13 @@ def evaluate(
     from tiebreak.report.page_file import check_page
     from tiebreak.runs.sheet import check_sheet, write_sheet
     from tiebreak.workflow.early import check_against, check_model, check_settings, check_source, check_votes
+    from tiebreak.workflow.own_data import held_out_pairs_of
 
     kl = kl or frontier_out is not None
     answered = bool(prompts or judge or votes or answers_out or dry_run or kl)
     if data is None and prompts is None and (answered or harness is None):
-        raise InputError(
-            "There is nothing to measure on.",
-            where="--data",
-            fix="add --data SOURCE, --prompts FILE for answers alone, or --harness TASKS for benchmarks",
-        )
+        data = held_out_pairs_of([*models, *([against] if against else [])])
+        typer.echo(f"data    the pairs that the run held out: {data}", err=True)
     tasks = tuple(name.strip() for name in harness.split(",")) if harness is not None else ()
     if harness is not None:
         check_harness(tasks, harness_tasks, harness_limit)

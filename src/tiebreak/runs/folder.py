@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "samples.json"
 
     @property
+    def held_out_rows_path(self) -> Path:
+        """The held-out rows themselves, in the canonical form: a source for `tiebreak evaluate`."""
+        return self.path / "held_out_rows.jsonl"
+
+    @property
     def held_out_path(self) -> Path:
         """One JSON object a held-out pair, with what training did to it."""
         return self.path / "held_out.jsonl"

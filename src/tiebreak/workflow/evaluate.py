@@ -32,6 +32,7 @@ from tiebreak.workflow.evaluation import Evaluation
 from tiebreak.workflow.measured import measured_of
 from tiebreak.workflow.measured_from import check_same_vocabulary, reference_of
 from tiebreak.workflow.model import RunModel, prepare_model
+from tiebreak.workflow.own_data import held_out_pairs_of
 from tiebreak.workflow.plan import scoring_only
 from tiebreak.workflow.progress import Progress, progress_of
 from tiebreak.workflow.resolve import ResolvedRecipe, resolve, task_of
@@ -112,13 +113,13 @@ def evaluate_model(
 
     Args:
         model: a run or its folder, Hub id, folder, or `bundled:base`; or a whole `Question`, and nothing beside it.
-        data: source of preferences; all of its pairs are used.
+        data: source of preferences; all of its pairs are used. None is the pairs that the run held out.
         progress: True shows it on stderr; else nothing is shown.
         options: any other field of `Question`, such as `reference`, `limit` or `beta`.
     Returns:
         Metrics, and how many pairs they are of.
     Raises:
-        InputError: the model or the data is wrong, or no data is named.
+        InputError: the model or the data is wrong, or no data is named and the model is no run.
     """
     question = _question(model, data, options)
     with same_host():
@@ -135,11 +136,7 @@ def _question(model: Question | Run | Path | str, data: Path | str | None, optio
             )
         return model
     if data is None:
-        raise InputError(
-            "Name the data to measure the model on.",
-            where="evaluate_model",
-            fix="tiebreak.evaluate_model(model, data)",
-        )
+        data = held_out_pairs_of([model], where="evaluate_model")
     unknown = options.keys() - {each.name for each in fields(Question)}
     if unknown:
         raise InputError(

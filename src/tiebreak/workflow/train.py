@@ -14,6 +14,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from tiebreak.data.convert import write_rows
 from tiebreak.errors import InputError, Interrupted
 from tiebreak.models.embeddings import rows_of
 from tiebreak.process.host import same_host
@@ -191,6 +192,8 @@ def make_ready(
         check_tokens(data, rows_of(model.model), recipe.model.name)
         losses = {} if resolved.objective is None else resolved.objective.fingerprints
         check_unchanged(folder, data=str(data.record.fingerprint), model=model.fingerprint, objectives=losses)
+        if data.held_out is not None:
+            write_rows(data.held_out_rows, folder.held_out_rows_path, force=True)
         precision = PrecisionRecord(name=model.precision.name, reason=model.precision.reason)
         folder.update_manifest(
             objectives=losses,
