@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tiebreak.formatting import numbers
-from tiebreak.runs.manifest import DataRecord, Manifest
+from tiebreak.runs.manifest import DataRecord, Manifest, TokensRecord
 from tiebreak.tasks import TASKS
 
 _TEMPLATES = {"chat": "the model's chat template", "transcript": "Human / Assistant turns"}
+_PARTS = ("prompt", "chosen", "rejected", "completion")
 _TIMES = (("prepare", "preparing"), ("reference", "reference"), ("train", "training"), ("samples", "samples"))
 
 
@@ -44,8 +45,13 @@ def data_facts(manifest: Manifest) -> list[Fact]:
         ("format", _because(data.schema_, data.why)),
         ("conversations as", _TEMPLATES.get(data.template, data.template) if data.template else None),
         ("unlike others", _joined(f"{count:,} {note}" for note, count in data.notes.items() if count)),
+        *((f"tokens of the {name}", _spread(data.tokens[name])) for name in _PARTS if name in data.tokens),
         ("data fingerprint", data.fingerprint),
     )
+
+
+def _spread(tokens: TokensRecord) -> str:
+    return f"half have up to {tokens.median:,}, 95% up to {tokens.p95:,}, the longest {tokens.longest:,}"
 
 
 def _read(data: DataRecord) -> str | None:

@@ -106,6 +106,14 @@ class LoadRecord(Record):
     transform: Mapping[str, str] | None = None
 
 
+class TokensRecord(Record):
+    """How long the prompts or one kind of completions are, in tokens: most of them (95%) are at most `p95`."""
+
+    median: int
+    p95: int
+    longest: int
+
+
 class DataRecord(Record):
     """The data of the run.
 
@@ -122,6 +130,7 @@ class DataRecord(Record):
         held_out_from: where the held-out ones come from.
         dropped, held_out_dropped, trimmed: examples by reason.
         labels: good and bad examples, where they are unpaired.
+        tokens: of prompts and completions to train on, by name.
         report: of the reading.
     """
 
@@ -142,6 +151,7 @@ class DataRecord(Record):
     dropped: Mapping[str, int] = Field(default_factory=dict)
     trimmed: Mapping[str, int] = Field(default_factory=dict)
     labels: Mapping[str, int] | None = None
+    tokens: Mapping[str, TokensRecord] = Field(default_factory=dict)
     report: LoadRecord | None = None
 
 

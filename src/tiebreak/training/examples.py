@@ -87,6 +87,12 @@ class Groups(Sequence[ScoredGroup]):
         chosen: NDArray[np.int64] = tokens[self._positions[0]]
         return chosen
 
+    def part_lengths(self) -> dict[str, NDArray[np.int64]]:
+        """Tokens of each prompt and of each completion, by name; shape (rows,) each."""
+        names = ("prompt", *self.task.completions)
+        columns = zip(names, self._lists[: len(names)], strict=True)
+        return {name: lists.lengths()[self._positions[0]] for name, lists in columns}
+
     def largest_id(self) -> int:
         """The largest token id of all rows that lie in the file."""
         parts = [values for lists in self._lists[: 1 + len(self.columns)] for _, values in lists.chunks if len(values)]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from tiebreak.data.load import LoadedPreferences
@@ -18,7 +20,7 @@ from tiebreak.errors import InputError
 from tiebreak.models.embeddings import check_vocabulary
 from tiebreak.models.load import load_config, load_tokenizer
 from tiebreak.recipe import DataSection, Recipe
-from tiebreak.runs.manifest import DataRecord, LoadRecord
+from tiebreak.runs.manifest import DataRecord, LoadRecord, TokensRecord
 from tiebreak.tasks import Task, load_part
 from tiebreak.training.examples import Groups
 from tiebreak.workflow.progress import Progress
@@ -100,7 +102,7 @@ def load_data(recipe: Recipe, task: Task, progress: Progress) -> RunData:
         selection.held_out.select(held_out.dataset["row"]),
         tokenizer,
         template,
-        _record(settings, loaded, selection, train, held_out),
+        _record(settings, loaded, selection, train, held_out, task),
     )
 
 
@@ -140,7 +142,12 @@ def _longest(recipe: Recipe) -> int | None:
 
 
 def _record(
-    settings: DataSection, loaded: LoadedPreferences, selection: Selection, train: Tokenized, held_out: Tokenized
+    settings: DataSection,
+    loaded: LoadedPreferences,
+    selection: Selection,
+    train: Tokenized,
+    held_out: Tokenized,
+    task: Task,
 ) -> DataRecord:
     report, selected = loaded.report, selection.report
     dropped = Counter({reason: tally.count for reason, tally in report.dropped.items()})
@@ -165,8 +172,14 @@ def _record(
         dropped=dict(dropped),
         trimmed={reason: n for reason, n in train.counts.items() if _is_trimmed(reason)},
         labels=selected.labels,
+        tokens={name: _spread(lengths) for name, lengths in Groups(train.dataset, task).part_lengths().items()},
         report=LoadRecord.model_validate(report.to_json()),
     )
+
+
+def _spread(lengths: NDArray[np.int64]) -> TokensRecord:
+    median, p95 = np.quantile(lengths, (0.5, 0.95), method="higher")
+    return TokensRecord(median=int(median), p95=int(p95), longest=int(lengths.max()))
 
 
 def _dropped(tokenized: Tokenized) -> dict[str, int]:
