@@ -17,7 +17,6 @@ from tiebreak.version import __version__
 if TYPE_CHECKING:
     from tiebreak.data.preference import Demonstration, Message, Preference, UnpairedCompletion
     from tiebreak.doctor.examine import Diagnosis
-    from tiebreak.doctor.examine import examine as diagnose
     from tiebreak.doctor.finding import Finding
     from tiebreak.generation.generate import Sampling
     from tiebreak.hub.data import push_data
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from tiebreak.votes import Answer, Vote, open_votes
     from tiebreak.votes.store import VoteStore
     from tiebreak.workflow.callback import Callback, Event
+    from tiebreak.workflow.diagnose import diagnose
     from tiebreak.workflow.evaluate import Question, evaluate_model
     from tiebreak.workflow.evaluation import Evaluation
     from tiebreak.workflow.evaluation_report import write_evaluation
@@ -81,7 +81,7 @@ _WHERE = {
     "Vote": "tiebreak.votes",
     "VoteStore": "tiebreak.votes.store",
     "compare_runs": "tiebreak.report.beside",
-    "diagnose": "tiebreak.doctor.examine:examine",
+    "diagnose": "tiebreak.workflow.diagnose",
     "evaluate_answers": "tiebreak.workflow.judging",
     "evaluate_harness": "tiebreak.workflow.harness",
     "evaluate_model": "tiebreak.workflow.evaluate",

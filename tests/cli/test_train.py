@@ -29,7 +29,12 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     def train(
-        recipe: Recipe, *, out: Path | None = None, progress: object = None, resume_or_start: bool = False
+        recipe: Recipe,
+        *,
+        out: Path | None = None,
+        progress: object = None,
+        resume_or_start: bool = False,
+        anyway: bool = False,
     ) -> Run:
         found.update(recipe=recipe, out=out)
         raise Called

@@ -15,14 +15,22 @@ def doctor(
     logged: Annotated[
         str | None,
         typer.Argument(
-            metavar="RUN|METRICS",
-            help="A run folder, the name of one under runs/, or a log: metrics.jsonl, trainer_state.json, a CSV export "
-            "of Weights & Biases, a folder of TensorBoard or MLflow, or a table in CSV, Excel, Markdown or HTML.",
+            metavar="RUN|METRICS|SOURCE",
+            help="A run folder, the name of one under runs/; a log: metrics.jsonl, trainer_state.json, a CSV export of "
+            "Weights & Biases, a folder of TensorBoard or MLflow, a table in CSV, Excel, Markdown or HTML; or a source "
+            "of preferences.",
             show_default=False,
         ),
     ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="Recipe of the run, a file or a built-in one; without a log it is judged alone.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A source of preferences, where its name could be that of a run or a log.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Read the data by this model's tokenizer and template: what is cut."),
     ] = None,
     held_out: Annotated[
         int | None, typer.Option(min=1, help="Number of held-out examples, where the log does not say.")
@@ -35,14 +43,23 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only JSON.")] = False,
 ) -> None:
-    """Say what is wrong with a run or its settings, with the figures that show it, and what to change."""
+    """Say what is wrong with a run, its settings or data, with the figures that show it, and what to change."""
     import json
 
-    from tiebreak.doctor.examine import examine
+    from tiebreak.cli.terminal import stderr_progress
     from tiebreak.doctor.finding import at_least
     from tiebreak.doctor.written import written
+    from tiebreak.workflow.diagnose import diagnose
 
-    found = examine(logged, recipe=recipe, held_out=held_out, objective=objective)
+    found = diagnose(
+        logged,
+        recipe=recipe,
+        held_out=held_out,
+        objective=objective,
+        data=data,
+        model=model,
+        progress=stderr_progress(),
+    )
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
     else:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from tiebreak.doctor.finding import Finding
     from tiebreak.runs.compare import Comparison, Summary
     from tiebreak.runs.folder import RunFolder
+    from tiebreak.runs.manifest import Manifest
 
 app = typer.Typer(
     help="List runs, show one, compare several.",
@@ -181,6 +183,8 @@ def _show(run: RunFolder) -> None:
     console.print(Text(said.headline, style=colour))
     if said.detail:
         console.print(Text(one_line(said.detail, 1200)))
+    for finding in _findings(run, manifest):
+        console.print(Text(one_line(finding.line, 600), style="" if finding.severity == "note" else "red"))
     if result_rows(manifest):
         console.print(Padding(rich_table(manifest), (1, 0)))
     if (changed := changed_table(manifest)) is not None:
@@ -196,6 +200,16 @@ def _show(run: RunFolder) -> None:
         if path.exists():
             facts.add_row(Text(name), Text(str(path)))
     console.print(facts)
+
+
+def _findings(run: RunFolder, manifest: Manifest) -> tuple[Finding, ...]:
+    from tiebreak.doctor.examine import run_findings
+    from tiebreak.errors import InputError
+
+    try:
+        return run_findings(run, manifest, run.recipe())
+    except InputError:  # a recipe that cannot be read is no reason to show nothing
+        return run_findings(run, manifest, None)
 
 
 def _list_table(found: list[Summary]) -> Table:

@@ -57,6 +57,9 @@ Track = Annotated[
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Any key of the recipe: --set train.warmup_ratio=0.1", metavar="K=V")
 ]
+Anyway = Annotated[
+    bool, typer.Option("--anyway", help="Begin also where a finding says that nothing can come of the run.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the run's manifest as JSON on stdout.")]
 
 
@@ -102,6 +105,7 @@ def train(
     resume: Resume = False,
     resume_or_start: ResumeOrStart = False,
     check: Check = False,
+    anyway: Anyway = False,
     objective: Annotated[str | None, typer.Option(help="The loss; `tiebreak recipes objectives` lists them.")] = None,
     beta: Annotated[float | None, typer.Option(help="Strength of the pull towards the reference.")] = None,
     learning_rate: LearningRate = None,
@@ -123,7 +127,7 @@ def train(
 ) -> None:
     """Train a model on preferences."""
     flags = _flags(locals())
-    _train(Asked("train", recipe, flags, settings or [], out, resume, resume_or_start, check, as_json))
+    _train(Asked("train", recipe, flags, settings or [], out, resume, resume_or_start, check, anyway, as_json))
 
 
 def sft(
@@ -135,6 +139,7 @@ def sft(
     resume: Resume = False,
     resume_or_start: ResumeOrStart = False,
     check: Check = False,
+    anyway: Anyway = False,
     learning_rate: LearningRate = None,
     batch_size: BatchSize = None,
     epochs: Epochs = None,
@@ -155,7 +160,7 @@ def sft(
     """Teach a model to give the completions of demonstrations (or the chosen ones of preferences)."""
     flags = _flags(locals())
     flags["objective.name"] = "supervised"
-    _train(Asked("sft", recipe, flags, settings or [], out, resume, resume_or_start, check, as_json))
+    _train(Asked("sft", recipe, flags, settings or [], out, resume, resume_or_start, check, anyway, as_json))
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,7 @@ class Asked:
         recipe: a file or a name.
         flags, settings: keys of the recipe, by flag and by `--set`.
         out: the run folder.
-        resume, resume_or_start, check, as_json: the flags of these names.
+        resume, resume_or_start, check, anyway, as_json: the flags of these names.
     """
 
     command: str
@@ -178,6 +183,7 @@ class Asked:
     resume: bool
     resume_or_start: bool
     check: bool
+    anyway: bool
     as_json: bool
 
 
@@ -216,7 +222,13 @@ def _started(asked: Asked, recipe: Recipe) -> Run | None:
     quiet_libraries()
     from tiebreak.workflow.train import train as train_run
 
-    return train_run(recipe, out=asked.out, progress=stderr_progress(), resume_or_start=asked.resume_or_start)
+    return train_run(
+        recipe,
+        out=asked.out,
+        progress=stderr_progress(),
+        resume_or_start=asked.resume_or_start,
+        anyway=asked.anyway,
+    )
 
 
 def _checked(asked: Asked, recipe: Recipe, *, new: bool) -> None:

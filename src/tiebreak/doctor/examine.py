@@ -121,7 +121,7 @@ def _of_path(name: str, facts: Facts) -> Facts:
 def run_findings(run: RunFolder, manifest: Manifest, recipe: Recipe | None) -> tuple[Finding, ...]:
     """What is found in a run, for whoever shows it beside other things.
 
-    A log with nothing in it that could be looked at has no findings; `examine` says why that is so.
+    Of a log with nothing in it that could be looked at, settings and data are left; `examine` says why that is so.
 
     Args:
         run: its folder.
@@ -131,17 +131,23 @@ def run_findings(run: RunFolder, manifest: Manifest, recipe: Recipe | None) -> t
     try:
         return diagnose(_of_run(run, manifest, recipe))
     except InputError:
-        return ()
+        return diagnose(_recorded(manifest, recipe))
+
+
+def _recorded(manifest: Manifest, recipe: Recipe | None) -> Facts:
+    """What is known of a run beside its log."""
+    return Facts(
+        recipe=recipe,
+        held_out=manifest.data.held_out if manifest.data is not None else None,
+        parameters=manifest.model.parameters if manifest.model is not None else None,
+        data=manifest.data,
+    )
 
 
 def _of_run(run: RunFolder, manifest: Manifest, recipe: Recipe | None) -> Facts:
     planned = None if manifest.length is None else float(manifest.length.steps)
-    return Facts(
-        log=replace(read_log(run.metrics_path), source=str(run.path), kind="run of Tiebreak", planned=planned),
-        recipe=recipe,
-        held_out=manifest.data.held_out if manifest.data is not None else None,
-        parameters=manifest.model.parameters if manifest.model is not None else None,
-    )
+    log = replace(read_log(run.metrics_path), source=str(run.path), kind="run of Tiebreak", planned=planned)
+    return replace(_recorded(manifest, recipe), log=log)
 
 
 def _run_of(path: Path) -> RunFolder | None:

@@ -1,6 +1,6 @@
-"""What rules look at: the log of a training, its recipe, and what the user said of them. All of it may be missing.
+"""What rules look at: the log of a training, its recipe, its data, and what the user said of them.
 
-Data profiles and sampled answers will be further fields here; a rule that needs what is not there says nothing.
+All of it may be missing; a rule that needs what is not there says nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tiebreak.doctor.log import TrainingLog
 from tiebreak.objectives.registry import plain_name
 from tiebreak.recipe import Recipe
+from tiebreak.runs.manifest import DataRecord
 
 _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([MB])(?![A-Za-z])", re.I)
 _NAMED = {"gpt2": 124e6, "gpt2-medium": 355e6, "gpt2-large": 774e6, "gpt2-xl": 1.56e9, "bundled:base": 2e6}
@@ -26,6 +27,7 @@ class Facts:
         objective: name of its loss, as the user gave it; it goes before what recipe and log say.
         held_out: number of its held-out examples, as the user gave it or the run recorded it.
         parameters: of its model.
+        data: what was read, dropped and counted of its data.
     """
 
     log: TrainingLog | None = None
@@ -33,6 +35,7 @@ class Facts:
     objective: str | None = None
     held_out: int | None = None
     parameters: int | None = None
+    data: DataRecord | None = None
 
     @property
     def known_objective(self) -> str | None:
@@ -47,7 +50,8 @@ class Facts:
     @property
     def held_out_examples(self) -> int | None:
         """How many held-out examples there are; None where nobody says it."""
-        return self.held_out or (self.log.held_out if self.log is not None else None)
+        recorded = self.data.held_out if self.data is not None else None
+        return self.held_out or recorded or (self.log.held_out if self.log is not None else None)
 
     @property
     def has_adapter(self) -> bool | None:

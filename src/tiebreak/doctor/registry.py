@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tiebreak.doctor import settings
+from tiebreak.doctor import data, settings
 from tiebreak.doctor.facts import Facts
 from tiebreak.doctor.finding import Finding, ordered
 from tiebreak.doctor.log import TrainingLog, said
@@ -39,7 +39,7 @@ class Rule:
 
     names: tuple[str, ...]
     find: Callable[[Facts], Finding | None]
-    over: Literal["log", "settings"] = "log"
+    over: Literal["log", "settings", "data"] = "log"
     needs: tuple[tuple[str, ...], ...] = ()
     covers: frozenset[str] = frozenset()
 
@@ -75,6 +75,18 @@ RULES: tuple[Rule, ...] = (
     Rule(("epoch-cliffs",), epoch_cliffs, needs=(("loss",), ("epoch",))),
     Rule(("warmup-longer-than-run",), warmup_longer_than_run, needs=(("learning_rate",),)),
     Rule(("no-evaluation",), nothing_held_out, needs=(("loss",),)),
+    Rule(("reversed-columns",), data.reversed_scores, over="data"),
+    Rule(("cut-by-length",), data.cut_by_length, over="data", covers=frozenset({"length-limit-short"})),
+    Rule(("few-pairs",), data.few_pairs, over="data"),
+    Rule(("equal-completions",), data.equal_completions, over="data"),
+    Rule(("contradicting-pairs",), data.contradicting_pairs, over="data"),
+    Rule(("repeated-pairs",), data.repeated_pairs, over="data"),
+    Rule(("near-held-out",), data.near_held_out, over="data"),
+    Rule(("length-bias",), data.length_bias, over="data"),
+    Rule(("style-bias",), data.style_bias, over="data"),
+    Rule(("mixed-scripts",), data.mixed_scripts, over="data"),
+    Rule(("one-source",), data.one_source, over="data"),
+    Rule(("private-text",), data.private_text, over="data"),
     Rule(("rate-too-high", "rate-too-low"), settings.learning_rate, over="settings"),
     Rule(("no-evaluation", "few-held-out"), settings.held_out_size, over="settings"),
     Rule(("length-limit-short",), settings.short_lengths, over="settings"),

@@ -7,6 +7,8 @@ million there are none.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tiebreak.doctor.advice import KEEP_BEST, UNKNOWN_BELOW, usual_rate, written_rate
 from tiebreak.doctor.facts import Facts
 from tiebreak.doctor.finding import Figure, Finding
@@ -20,6 +22,7 @@ from tiebreak.tasks import TASKS
 
 _SMALL, _LENIENT = 0.5e9, 10.0
 _FAR, _UNUSUAL = 10.0, 3.0
+_HOPELESS = 100.0  # times the highest published rate, for a model of a size that was published
 _FEW_HELD_OUT, _SOME_HELD_OUT = 30, 200
 _SHORT = 64
 _BATCH = 8
@@ -39,6 +42,8 @@ def learning_rate(facts: Facts) -> Finding | None:
     room = _LENIENT if size is not None and size < _SMALL else 1.0
     # Where nobody says how large the model is, it may be a small one.
     farther = 0.999 * _FAR * high * (_LENIENT if size is None else room)
+    if facts.recipe is not None and size is not None and size >= _SMALL and rate >= 0.999 * _HOPELESS * high:
+        return replace(_rate_finding("rate-too-high", facts, rate, known, high, far=True), severity="stop")
     if rate > _UNUSUAL * high * room:
         far = facts.recipe is not None and rate >= farther
         return _rate_finding("rate-too-high", facts, rate, known, high, far=far)
@@ -54,7 +59,7 @@ def _rate_finding(
     lowest, highest = min(each.rates[0] for each in known), max(each.rates[1] for each in known)
     what = {True: "an adapter", False: "whole weights", None: "an adapter or whole weights"}[facts.has_adapter]
     if name == "rate-too-high":
-        title = f"the learning rate is {rate / bound:,.3g} times the highest published one for {what}"
+        title = f"the learning rate is {_times(rate / bound)} times the highest published one for {what}"
         means = (
             "At such a rate the loss falls because both completions become unlikely, and the model loses its language. "
             "The margin grows all the same, so training figures look well."
@@ -265,6 +270,10 @@ def rounded_weights(facts: Facts) -> Finding | None:
         source="Zamirai et al. 2020, arXiv 2010.06192.",
         sure="possible",
     )
+
+
+def _times(factor: float) -> str:
+    return f"{factor:,.0f}" if factor >= 10 else f"{factor:.1f}"
 
 
 def _task(recipe: Recipe) -> str | None:

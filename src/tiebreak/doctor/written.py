@@ -28,7 +28,8 @@ def written(diagnosis: Diagnosis, width: int = WIDTH) -> Iterator[str]:
         yield from written_finding(finding, width)
     if not diagnosis.findings:
         log = diagnosis.facts.log
-        yield "No finding in the settings." if log is None else f"No finding in {log.said_length}."
+        where = "the data" if diagnosis.facts.data is not None and log is None else "the settings"
+        yield f"No finding in {where}." if log is None else f"No finding in {log.said_length}."
     if diagnosis.unseen:
         yield ""
         said = "; ".join(f"{', '.join(each.names)} (the log has no {each.missing})" for each in diagnosis.unseen)
@@ -54,6 +55,12 @@ def written_finding(finding: Finding, width: int = WIDTH) -> Iterator[str]:
 def _looked_at(diagnosis: Diagnosis) -> str:
     """What was looked at, and what is assumed of it."""
     facts = diagnosis.facts
+    if facts.log is None and facts.data is not None:
+        data, looked = facts.data, facts.data.traits.looked_at if facts.data.traits is not None else None
+        read = "" if looked is None or looked == data.train else f"; the texts of {looked:,} were read"
+        settings = "" if facts.recipe is None else "; settings of the recipe"
+        many = f"{data.train or 0:,} to train on, {data.held_out or 0:,} held out"
+        return f"{one_line(data.source)}: form {data.schema_}, {many}{read}{settings}"
     if facts.log is None:
         return "Settings of the recipe."
     name, examples = facts.known_objective, facts.held_out_examples

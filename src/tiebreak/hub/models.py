@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tiebreak.doctor.examine import run_findings
 from tiebreak.errors import InputError
 from tiebreak.files import write_text
 from tiebreak.formatting.hub_names import hub_id, public_name
@@ -195,7 +196,14 @@ def stage_run(run: RunFolder, to: Path, choice: Choice) -> Staged:
     (to / _CARD).unlink(missing_ok=True)
     write_text(
         to / _CARD,
-        model_card(manifest, recipe, samples=samples, logged=read_metrics(run.metrics_path), publication=publication),
+        model_card(
+            manifest,
+            recipe,
+            samples=samples,
+            logged=read_metrics(run.metrics_path),
+            findings=run_findings(run, manifest, recipe),
+            publication=publication,
+        ),
     )
     _scrub(to, private_names(run, recipe, roots))
     return staged(to, _notes(form, recipe, roots))

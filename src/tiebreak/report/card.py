@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tiebreak.doctor.finding import Finding
 from tiebreak.formatting.hub_names import BUNDLED_LICENSE, HERE, hub_id, last_part, license_fields, public_name
 from tiebreak.formatting.text import fenced, front_matter, inline, one_line, table
 from tiebreak.metrics import shown_in
@@ -86,6 +87,7 @@ def model_card(
     *,
     samples: Sequence[Sample] = (),
     logged: Sequence[Mapping[str, Any]] = (),
+    findings: Sequence[Finding] = (),
     publication: Publication | None = None,
 ) -> str:
     """The README.md of a trained model.
@@ -95,6 +97,7 @@ def model_card(
         recipe: what ran.
         samples: of the run; a few are shown.
         logged: the rows of its metrics.jsonl, for the table of its steps.
+        findings: what is wrong with the run or worth knowing.
         publication: where it is published; None is the run folder's own `model/`.
     Returns:
         Markdown with YAML front matter.
@@ -107,6 +110,7 @@ def model_card(
         f"# {inline(f'{last_part(base)} tuned on {last_part(data)}')}",
         _about(manifest, recipe, publication, inline(base), inline(data)),
         f"## Results\n\n{_results(manifest)}",
+        _findings(findings),
         f"## Use\n\n{_use(manifest, recipe, publication)}",
         _steps(logged),
         _samples(samples),
@@ -187,6 +191,21 @@ def _results(manifest: Manifest) -> str:
         return found
     notes = " ".join(changed_notes(manifest))
     return f"{found}\n\n{table(['what else changed', 'before', 'after', 'difference'], changed)}\n\n{notes}"
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    """What the doctor found; nothing where it found nothing."""
+    if not findings:
+        return ""
+    cells = [
+        [
+            f"{each.severity}: {each.name}",
+            inline(each.title),
+            inline("; ".join(figure.text for figure in each.evidence)),
+        ]
+        for each in findings
+    ]
+    return f"## Findings\n\n{table(['finding', 'what', 'figures'], cells)}"
 
 
 def _use(manifest: Manifest, recipe: Recipe, publication: Publication) -> str:

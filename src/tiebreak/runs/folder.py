@@ -212,8 +212,8 @@ class RunFolder:
         return read_samples(self.samples_path)
 
     def discard(self) -> None:
-        """Remove a run that never began: its recipe, manifest and lock, and the folder if nothing else is in it."""
-        for name in (self.recipe_path, self.manifest_path, self.path / ".lock"):
+        """Remove what a run wrote before its first step, and the folder if nothing else is in it."""
+        for name in (self.recipe_path, self.manifest_path, self.held_out_rows_path, self.path / ".lock"):
             name.unlink(missing_ok=True)
         if not any(self.path.iterdir()):
             self.path.rmdir()

@@ -114,6 +114,36 @@ class TokensRecord(Record):
     longest: int
 
 
+class SeparatorRecord(Record):
+    """The one feature that tells chosen from rejected completions best (see `data.profile.traits.Separator`)."""
+
+    what: str
+    side: Literal["chosen", "rejected"]
+    pairs: int
+    there: int
+    elsewhere: int
+
+
+class TraitsRecord(Record):
+    """What pairs could teach beside which answer is better (see `data.profile.traits.Traits`)."""
+
+    pairs: int
+    looked_at: int
+    chosen_longer: int
+    rejected_longer: int
+    separator: SeparatorRecord | None
+    other_script: int
+    scored: int
+    scored_lower: int
+    sources: int
+    main_source: str | None
+    of_main_source: int
+    emails: int
+    secrets: int
+    held_out: int = 0
+    near_held_out: int = 0
+
+
 class DataRecord(Record):
     """The data of the run.
 
@@ -131,6 +161,8 @@ class DataRecord(Record):
         dropped, held_out_dropped, trimmed: examples by reason.
         labels: good and bad examples, where they are unpaired.
         tokens: of prompts and completions to train on, by name.
+        contradicting: pairs that another pair has the other way round.
+        traits: of the pairs to train on; None where they are no pairs.
         report: of the reading.
     """
 
@@ -152,6 +184,8 @@ class DataRecord(Record):
     trimmed: Mapping[str, int] = Field(default_factory=dict)
     labels: Mapping[str, int] | None = None
     tokens: Mapping[str, TokensRecord] = Field(default_factory=dict)
+    contradicting: int | None = None
+    traits: TraitsRecord | None = None
     report: LoadRecord | None = None
 
 

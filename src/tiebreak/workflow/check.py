@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from tiebreak.doctor.finding import Finding
 from tiebreak.formatting.numbers import duration, memory
 from tiebreak.models.load import load_config
 from tiebreak.models.precision import choose_device, choose_precision
@@ -25,6 +26,7 @@ from tiebreak.training.arguments import pairs_a_step
 from tiebreak.training.examples import Groups
 from tiebreak.workflow.data import check_tokens, load_data
 from tiebreak.workflow.early import Early, check_early, disk_needed, size_of
+from tiebreak.workflow.findings import starting_findings
 from tiebreak.workflow.plan import rows_needed
 from tiebreak.workflow.progress import Progress
 from tiebreak.workflow.resolve import ResolvedRecipe
@@ -65,6 +67,7 @@ class Check:
         disk_needed, disk_free: bytes of the run folder, an estimate, and what is free there.
         seconds: of all steps, an estimate.
         speed: FLOPs a second that were measured here for it.
+        findings: what is wrong with settings and data, the most severe first.
     """
 
     task: str
@@ -89,6 +92,7 @@ class Check:
     disk_free: int | None
     seconds: float | None
     speed: float
+    findings: tuple[Finding, ...] = ()
 
     @property
     def largest(self) -> int | None:
@@ -98,7 +102,8 @@ class Check:
     def to_json(self) -> dict[str, Any]:
         """As plain values; what is estimated is listed as such."""
         estimates = ["size", "largest", "disk_needed", "seconds"]
-        return {**asdict(self), "largest": self.largest, "estimates": estimates}
+        found = [finding.to_json() for finding in self.findings]
+        return {**asdict(self), "largest": self.largest, "estimates": estimates, "findings": found}
 
     def rows(self) -> list[tuple[str, str]]:
         """Label and value of each, in plain words."""
@@ -112,6 +117,7 @@ class Check:
             ("steps", f"{self.steps:,} of {self.examples_a_step} examples; {self.seen:,} are seen"),
             ("runs on", f"{self.device}, {self.arithmetic}"),
         ]
+        found += [(f"{each.severity}: {each.name}", each.title) for each in self.findings]
         if self.size is None or self.largest is None:
             return [*found, ("memory, time", "unknown: the model is of a kind that is not worked out here")]
         size = self.size
@@ -187,6 +193,7 @@ def check_run(recipe: Recipe, out: Path | None = None, *, new: bool = True, prog
         disk_free=None if disk is None else disk[1],
         seconds=seconds,
         speed=speed,
+        findings=starting_findings(recipe, data.record, parameters),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +16,12 @@ from tiebreak.data.preparing.gather import gather
 from tiebreak.data.preparing.select import Selection
 from tiebreak.data.preparing.templates import Template, choose_template
 from tiebreak.data.preparing.tokenize import Limits, Tokenized
+from tiebreak.data.profile.traits import traits
 from tiebreak.errors import InputError
 from tiebreak.models.embeddings import check_vocabulary
 from tiebreak.models.load import load_config, load_tokenizer
 from tiebreak.recipe import DataSection, Recipe
-from tiebreak.runs.manifest import DataRecord, LoadRecord, TokensRecord
+from tiebreak.runs.manifest import DataRecord, LoadRecord, TokensRecord, TraitsRecord
 from tiebreak.tasks import Task, load_part
 from tiebreak.training.examples import Groups
 from tiebreak.workflow.progress import Progress
@@ -106,6 +107,38 @@ def load_data(recipe: Recipe, task: Task, progress: Progress) -> RunData:
     )
 
 
+def read_record(settings: DataSection, task: Task, progress: Progress) -> DataRecord:
+    """What is known of the data without a tokenizer: read, selected, counted.
+
+    Args:
+        settings: of a recipe.
+        task: what the rows serve as.
+        progress: where progress is shown.
+    Raises:
+        InputError: the source, a row or the selection is wrong.
+    """
+    with progress.share("reading") as on_progress:
+        loaded, selection = gather(settings, task=task.name, on_progress=on_progress)
+    report, selected = loaded.report, selection.report
+    dropped = Counter({reason: tally.count for reason, tally in report.dropped.items()})
+    dropped.update(selected.dropped)
+    return DataRecord(
+        source=settings.source,
+        schema=loaded.recognition.schema,
+        why=loaded.recognition.why,
+        fingerprint=selection.fingerprint,
+        train=len(selection.train),
+        held_out=len(selection.held_out),
+        held_out_from=selected.held_out_from,
+        held_out_dropped=dict(selected.held_out_dropped),
+        dropped=dict(dropped),
+        labels=selected.labels,
+        contradicting=selected.contradicting,
+        traits=_traits(selection, task),
+        report=LoadRecord.model_validate(report.to_json()),
+    )
+
+
 def check_tokens(data: RunData, rows: int, name: str) -> None:
     """Make sure that a model has an embedding for each token of the data.
 
@@ -172,9 +205,18 @@ def _record(
         dropped=dict(dropped),
         trimmed={reason: n for reason, n in train.counts.items() if _is_trimmed(reason)},
         labels=selected.labels,
+        contradicting=selected.contradicting,
+        traits=_traits(selection, task),
         tokens={name: _spread(lengths) for name, lengths in Groups(train.dataset, task).part_lengths().items()},
         report=LoadRecord.model_validate(report.to_json()),
     )
+
+
+def _traits(selection: Selection, task: Task) -> TraitsRecord | None:
+    if not task.pairs:
+        return None
+    found = traits(selection.train, selection.held_out if len(selection.held_out) else None)
+    return TraitsRecord.model_validate(asdict(found))
 
 
 def _spread(lengths: NDArray[np.int64]) -> TokensRecord:

@@ -147,7 +147,9 @@ def save_model(folder: RunFolder, recipe: Recipe, model: RunModel, data: RunData
         save_weights(model.model, partial)
         data.tokenizer.save_pretrained(partial)
         logged = read_metrics(folder.metrics_path)
-        card = model_card(folder.load_manifest(), recipe, samples=samples, logged=logged)
+        manifest = folder.load_manifest()
+        found = run_findings(folder, manifest, recipe)
+        card = model_card(manifest, recipe, samples=samples, logged=logged, findings=found)
         write_text(partial / "README.md", card)
 
 

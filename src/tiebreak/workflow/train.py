@@ -32,6 +32,7 @@ from tiebreak.workflow.callback import Callback, Watching, check_callbacks
 from tiebreak.workflow.changed import open_harness
 from tiebreak.workflow.data import RunData, check_tokens, load_data
 from tiebreak.workflow.early import begun, check_early
+from tiebreak.workflow.findings import SayFindings, say_before_training, starting_findings
 from tiebreak.workflow.finish import finish, measure_before
 from tiebreak.workflow.lifecycle import check_unchanged, counted, one_process_only, recorded_session, timed
 from tiebreak.workflow.model import RunModel, prepare_model
@@ -71,6 +72,7 @@ def train(
     progress: Progress | bool | None = None,
     callbacks: Sequence[Callback] = (),
     resume_or_start: bool = False,
+    anyway: bool = False,
 ) -> Run:
     """Train a model on preferences, or as a recipe says. As `tiebreak train` does.
 
@@ -84,6 +86,7 @@ def train(
         progress: True shows it on stderr; else nothing is shown.
         callbacks: that watch the run.
         resume_or_start: go on with the run of this recipe in `out`, if there is one; a finished one is only read.
+        anyway: begin also where a finding says that nothing can come of the run.
     Returns:
         The finished run.
     Raises:
@@ -91,7 +94,8 @@ def train(
         RunError: the run could not go on; what it had saved is kept.
         Interrupted: somebody asked it to stop; it can be resumed.
     """
-    return _start(recipe, _settings(model, data, settings), "train", out, progress, callbacks, resume_or_start)
+    asked = _settings(model, data, settings)
+    return _start(recipe, asked, "train", out, progress, callbacks, resume_or_start, anyway)
 
 
 def sft(
@@ -104,13 +108,14 @@ def sft(
     progress: Progress | bool | None = None,
     callbacks: Sequence[Callback] = (),
     resume_or_start: bool = False,
+    anyway: bool = False,
 ) -> Run:
     """Teach a model to give the completions of demonstrations (or the chosen ones of pairs). As `tiebreak sft` does.
 
     Args, Returns, Raises: as for `train`; the objective is `supervised`, whatever the recipe says.
     """
     asked = {**_settings(model, data, settings), "objective.name": "supervised"}
-    return _start(recipe, asked, "sft", out, progress, callbacks, resume_or_start)
+    return _start(recipe, asked, "sft", out, progress, callbacks, resume_or_start, anyway)
 
 
 def _settings(
@@ -128,6 +133,7 @@ def _start(
     progress: Progress | bool | None,
     callbacks: Sequence[Callback],
     resume_or_start: bool,
+    anyway: bool,
 ) -> Run:
     check_callbacks(callbacks)
     one_process_only()
@@ -138,7 +144,7 @@ def _start(
         resolved = check_early(chosen, Path(out) if out is not None else None).resolved
         folder = RunFolder.create(resolved.recipe, Path(out) if out is not None else None)
         try:
-            return _run(folder, resolved, progress_of(progress), callbacks)
+            return _run(folder, resolved, progress_of(progress), callbacks, anyway=anyway)
         except InputError:
             if not folder.metrics_path.exists():  # nothing has run: the name stays free for the corrected attempt
                 folder.discard()
@@ -164,11 +170,16 @@ def resume(
         progress.say(messages.finished_line(folder.path))
         return Run(folder)
     with same_host():
-        return _run(folder, resolve(folder.recipe()), progress, callbacks)
+        return _run(folder, resolve(folder.recipe()), progress, callbacks, anyway=True)  # it was begun, and goes on
 
 
 def make_ready(
-    folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, *, callbacks: Sequence[TrainerCallback] = ()
+    folder: RunFolder,
+    resolved: ResolvedRecipe,
+    progress: Progress,
+    *,
+    callbacks: Sequence[TrainerCallback] = (),
+    anyway: bool = True,
 ) -> ReadyRun:
     """Do all that comes before the first step: data, model, plan, reference, trainer.
 
@@ -177,8 +188,9 @@ def make_ready(
         resolved: the recipe as it runs.
         progress: where progress is shown.
         callbacks: that watch the run.
+        anyway: go on also where a finding says that nothing can come of it.
     Raises:
-        InputError: something in the recipe or the data is wrong.
+        InputError: something in the recipe or the data is wrong, or nothing can come of the run.
     """
     recipe = resolved.recipe
     with timed(folder, "prepare"):
@@ -204,15 +216,21 @@ def make_ready(
             length=LengthRecord(steps=length.steps, steps_an_epoch=length.steps_an_epoch),
         )
         progress.say_all(messages.model_lines(model.record, precision, str(model.device)))
+        found = starting_findings(recipe, data.record, model.record.parameters)
+        if not folder.metrics_path.exists():  # a run that goes on has heard it
+            say_before_training(found, progress, anyway=anyway)
         plan = make_plan(folder, resolved, model, data.train, length)
         progress.say(messages.plan_line(plan.check, plan.scorer.budget))
     with timed(folder, "reference"):
         reference = prepare_reference(resolved, model, data, plan.scorer, progress)
-    trainer = make_trainer(folder, resolved, model, data, plan, reference, arguments, progress, callbacks=callbacks)
+    watchers = [*callbacks, SayFindings(folder, [finding.name for finding in found], progress)]
+    trainer = make_trainer(folder, resolved, model, data, plan, reference, arguments, progress, callbacks=watchers)
     return ReadyRun(resolved, data, model, plan, reference, trainer)
 
 
-def _run(folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, callbacks: Sequence[Callback] = ()) -> Run:
+def _run(
+    folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, callbacks: Sequence[Callback] = (), *, anyway: bool
+) -> Run:
     request, watching = StopRequest(), Watching(callbacks, folder.path)
     progress = replace(progress, pulse=request.check)
     recipe = resolved.recipe
@@ -224,7 +242,7 @@ def _run(folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, callba
     ):
         open_harness(recipe.evaluate)  # a mistyped benchmark is said before anything is loaded
         watchers = [StopOnRequest(request), *tracking.callbacks]
-        ready = make_ready(folder, resolved, progress, callbacks=watchers)
+        ready = make_ready(folder, resolved, progress, callbacks=watchers, anyway=anyway)
         ready.trainer.add_callback(watching)  # after all others, whose wishes for a log it has to know
         before = measure_before(
             folder, ready.resolved, ready.model, ready.data, ready.reference, ready.trainer, progress

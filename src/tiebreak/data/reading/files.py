@@ -137,7 +137,9 @@ def _single(path: Path, data_dir: str | None, split: str | None) -> Path:
             fix=f"readable are {_extensions()}, also with .gz or .zst",
         )
     if data_dir:
-        raise InputError(f"'{path}' is a file, so it has no folder '{data_dir}'.", fix="leave data_dir out")
+        raise InputError(
+            f"'{path}' is a file, so it has no folder '{data_dir}'.", fix="leave data_dir out: --set data.data_dir=null"
+        )
     if split and split_of(path.name) != _SPLIT_OF.get(split, split):
         raise InputError(f"'{path}' is one file, so it has no split '{split}'.", fix="leave the split out")
     return path

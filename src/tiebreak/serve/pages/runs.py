@@ -14,7 +14,8 @@ from typing import Any
 
 import gradio as gr
 
-from tiebreak.errors import TiebreakError
+from tiebreak.doctor.examine import run_findings
+from tiebreak.errors import InputError, TiebreakError
 from tiebreak.formatting import numbers
 from tiebreak.report.drawing import draw_plots
 from tiebreak.report.facts import data_facts, model_facts, run_facts
@@ -33,6 +34,7 @@ from tiebreak.serve.settings import ServeSettings
 _MOST = 50  # runs in the list
 Stamp = tuple[tuple[int, int], ...]
 _TONES = {"finished": "good", "running": "accent", "failed": "bad", "damaged": "bad"}
+_SEVERITIES = {"stop": "bad", "warning": "bad", "note": "plain"}
 _DRAWING = threading.Lock()  # matplotlib keeps its settings for the whole process
 
 
@@ -121,10 +123,25 @@ def run_card(run: RunFolder) -> str:
     word = f'<p class="tb-verdict tb-{judged.tone}">{said}</p>'
     return (
         f'<section class="tb-run"><h2>{escaped_line(summary.name)} {tag(summary.status, _tone(summary))}</h2>'
-        f"{_progress(summary) if live else ''}{word}{_results(manifest)}"
+        f"{_progress(summary) if live else ''}{word}{_findings(run, manifest)}{_results(manifest)}"
         f'<div class="tb-curves" id="run-curves">{_curves(look(run))}</div>'
         f"<details><summary>What ran</summary>{_facts(manifest)}</details></section>"
     )
+
+
+def _findings(run: RunFolder, manifest: Manifest) -> str:
+    """What the doctor finds in the run as it stands, the most severe first."""
+    try:
+        found = run_findings(run, manifest, run.recipe())
+    except InputError:  # the recipe cannot be read; what else is wrong with the run is said elsewhere
+        return ""
+    lines = "".join(
+        f'<li><span class="tb-tag tb-{_SEVERITIES[each.severity]}">{each.severity}</span> {escaped_line(each.title)} '
+        f'<span class="tb-quiet">{escaped_line(each.name)}: '
+        f"{escaped_line('; '.join(figure.text for figure in each.evidence), 400)}</span></li>"
+        for each in found
+    )
+    return f'<ul class="tb-findings" id="run-findings">{lines}</ul>' if lines else ""
 
 
 def _line(summary: Summary, current: bool) -> str:

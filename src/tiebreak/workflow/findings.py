@@ -1,0 +1,84 @@
+"""The doctor's findings of a run where they are due: before its first step, and while it trains.
+
+What a finding is and when it speaks is known to `doctor`. What stops a run is decided here, for the command line,
+Python, the page and the loop alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from tiebreak.doctor.examine import run_findings
+from tiebreak.doctor.facts import Facts
+from tiebreak.doctor.finding import Finding, at_least
+from tiebreak.doctor.registry import diagnose
+from tiebreak.errors import InputError
+from tiebreak.recipe import Recipe
+from tiebreak.runs import RunFolder
+from tiebreak.runs.manifest import DataRecord
+from tiebreak.workflow.progress import Progress
+
+
+def starting_findings(recipe: Recipe, data: DataRecord, parameters: int | None) -> tuple[Finding, ...]:
+    """What is known to be wrong with settings and data before the first step, the most severe first.
+
+    Args:
+        recipe: as it runs.
+        data: what was read and counted.
+        parameters: of the model; None where they were not counted.
+    """
+    return diagnose(Facts(recipe=recipe, parameters=parameters, data=data))
+
+
+def say_before_training(found: Sequence[Finding], progress: Progress, *, anyway: bool) -> None:
+    """Show what is wrong, and refuse to begin where nothing can come of it.
+
+    Args:
+        found: of `starting_findings`.
+        progress: where it is shown: each warning in a line, and how many notes there are.
+        anyway: begin in any case.
+    Raises:
+        InputError: a finding says that nothing can come of the run as it is.
+    """
+    severe = at_least(found, "warning")
+    progress.say_all(finding.line for finding in severe)
+    if notes := len(found) - len(severe):
+        progress.say(f"doctor  {notes} {'note' if notes == 1 else 'notes'} on data and settings: see the report")
+    stops = at_least(found, "stop")
+    if stops and not anyway:
+        first = stops[0]
+        what_to_do = "; ".join((*(f"set {key}={value}" for key, value in first.change.items()), *first.advice))
+        raise InputError(
+            f"Nothing can come of this run: {first.title} ({'; '.join(figure.text for figure in first.evidence)}).",
+            where=f"{first.name}, see docs/doctor.md",
+            fix=f"{what_to_do.rstrip('.')}; or train all the same with --anyway",
+        )
+
+
+class SayFindings(TrainerCallback):
+    """Says each finding over the log in one line when an evaluation first shows it.
+
+    Args:
+        folder: of the run, whose log is read.
+        known: names of findings that were said already.
+        progress: where it is shown.
+    """
+
+    def __init__(self, folder: RunFolder, known: Sequence[str], progress: Progress) -> None:
+        self.folder = folder
+        self.said = set(known)
+        self.progress = progress
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """Look at the log so far."""
+        found = run_findings(self.folder, self.folder.load_manifest(), self.folder.recipe())
+        for finding in at_least(found, "warning"):
+            if finding.name not in self.said:
+                self.said.add(finding.name)
+                self.progress.say(finding.line)
+        return control
