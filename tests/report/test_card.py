@@ -10,6 +10,7 @@ import yaml
 from huggingface_hub import ModelCard, ModelCardData
 
 from tests.report.made import SAMPLES, made_recipe, manifest_of, supervised_manifest, unpaired_manifest
+from tiebreak.doctor.finding import Figure, Finding
 from tiebreak.recipe import parse_recipe
 from tiebreak.report.card import Form, Publication, model_card
 from tiebreak.report.usage import python_snippet
@@ -33,6 +34,19 @@ def data_of(card: str) -> ModelCardData:
     data = ModelCard(card).data
     assert isinstance(data, ModelCardData)
     return data
+
+
+def test_findings_and_what_else_changed_stand_in_the_card() -> None:
+    figure = Figure("held-out loss", 1.85, "1.85", step=1000)
+    finding = Finding("memorising", "warning", "it learns | by heart", (figure,), "Means.", "Source.", "certain")
+    kl = {"measured_from": "a", "answers": 9, "value": {"value": 1.5, "low": 1.0, "high": 2.0}, "standard_error": 0.2}
+    card = model_card(manifest_of(kl=kl), made_recipe(), findings=[finding])
+    assert "## Findings" in card
+    assert "| warning: memorising | it learns \\| by heart | held-out loss 1.85 at step 1,000 |" in card
+    assert "| KL from the model before, nats an answer | – | 1.50 | (1.00 to 2.00) |" in card
+    plain = model_card(manifest_of(), made_recipe())
+    assert "## Findings" not in plain
+    assert "what else changed" not in plain
 
 
 def test_front_matter_is_what_the_hub_reads() -> None:

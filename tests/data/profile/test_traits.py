@@ -11,23 +11,7 @@ from datasets import Dataset
 from tiebreak.data.preference import Message, Preference
 from tiebreak.data.profile.traits import best_separator, features, near_duplicates, traits
 
-WORDS = [
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-]
+WORDS = [f"w{chr(97 + number)}" for number in range(15)]
 
 
 def pair(prompt: str = "Why?", chosen: str = "Because.", rejected: str = "No.", **more: Any) -> Preference:

@@ -56,6 +56,24 @@ def test_another_run_is_picked_from_the_list_and_a_damaged_one_says_so(page: Any
     page.get_by_text("This run cannot be read.").wait_for()
 
 
+def test_findings_of_a_run_stand_first_and_stay_text(page: Any, site: Site) -> None:
+    nasty = "<img src=x onerror='window.__pwned = 1'>"
+    separator = {"what": f'the word "{nasty}"', "side": "chosen", "pairs": 500, "there": 480, "elsewhere": 1}
+    counts = dict.fromkeys(
+        ("other_script", "scored", "scored_lower", "sources", "of_main_source", "emails", "secrets"), 0
+    )
+    traits = {"pairs": 1000, "looked_at": 1000, "chosen_longer": 500, "rejected_longer": 500, "main_source": None}
+    run = _run(site.runs, "doubtful-run", "running")
+    record = {"source": "a.jsonl", "train": 1000, "traits": {**traits, **counts, "separator": separator}}
+    run.update_manifest(data=record)
+    open_page(page, "Runs")
+    page.get_by_role("button", name="doubtful-run").click()
+    found = page.locator("#run-findings li")
+    found.first.wait_for()
+    assert "style-bias" in found.first.inner_text()
+    assert nasty in found.first.inner_text()
+
+
 def test_a_name_that_is_no_run_of_the_folder_opens_nothing(page: Any, site: Site) -> None:
     outside = site.runs.parent / "outside"
     RunFolder.create(Recipe(), outside).update_manifest(status="finished")
