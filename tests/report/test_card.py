@@ -43,7 +43,7 @@ def test_findings_and_what_else_changed_stand_in_the_card() -> None:
     card = model_card(manifest_of(kl=kl), made_recipe(), findings=[finding])
     assert "## Findings" in card
     assert "| warning: memorising | it learns \\| by heart | held-out loss 1.85 at step 1,000 |" in card
-    assert "| KL from the model before, nats an answer | – | 1.50 | (1.00 to 2.00) |" in card
+    assert "| KL, nats an answer | – | 1.50 | (1.00 to 2.00) |" in card
     plain = model_card(manifest_of(), made_recipe())
     assert "## Findings" not in plain
     assert "what else changed" not in plain

@@ -51,7 +51,7 @@ def test_each_row_has_before_after_and_the_difference() -> None:
         ("tokens", "10.0", "12.0", "+2.0 (+1.0 to +3.0)"),
         ("ends", "50.0%", "40.0%", "−10.0 points (−10.0 to +10.0)"),
         ("text", "20", "21", "0.000 nats a token (−0.100 to +0.100)"),
-        ("KL from the model before, nats an answer", "–", "1.50", "(1.00 to 2.00)"),
+        ("KL, nats an answer", "–", "1.50", "(1.00 to 2.00)"),
         ("facts: acc", "0.2500", "0.5000 ± 0.1000", "+0.2500 ± 0.0500"),
     ]
 

@@ -113,4 +113,4 @@ def test_the_terminal_shows_what_else_changed(small: Small) -> None:
     run = small(evaluate__samples=2, evaluate__kl=True, evaluate__judge_prompts=2)
     said = CliRunner().invoke(app, ["runs", "show", str(run.path)]).output
     assert "what else changed" in said
-    assert "KL from the model before" in said
+    assert "KL, nats an answer" in said

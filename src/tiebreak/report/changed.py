@@ -51,7 +51,8 @@ def changed_notes(manifest: Manifest) -> Iterator[str]:
         yield f"Answers to {answers.prompts:,} held-out prompts; 95% intervals by prompts, of plain text by paragraphs."
     if kl is not None and kl.value is not None:
         cut = f" {kl.cut:,} were cut at the length limit and count as far as they go." if kl.cut else ""
-        yield f"KL is measured on {kl.answers:,} answers of its own, drawn at temperature 1.{cut}"
+        base = one_line(kl.measured_from, _LONGEST)
+        yield f"KL is that from {base}, on {kl.answers:,} answers of its own, drawn at temperature 1.{cut}"
     if kl is not None and kl.left_out:
         yield f"{kl.left_out:,} prompts leave no room for an answer and are left out of the KL."
     if harness is not None:
@@ -69,7 +70,7 @@ def changed_table(manifest: Manifest) -> Table | None:
     if not rows:
         return None
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("what else changed")
+    table.add_column("what else changed", no_wrap=True)
     for heading in ("before", "after", "difference"):
         table.add_column(heading, justify="right" if heading != "difference" else "left")
     for row in rows:
@@ -78,7 +79,7 @@ def changed_table(manifest: Manifest) -> Table | None:
 
 
 def _kl(kl: KlRecord) -> ChangedRow:
-    label = "KL from the model before, nats an answer"
+    label = "KL, nats an answer"
     if kl.value is None:
         return ChangedRow(label, DASH, DASH, "no prompt leaves room for an answer")
     ends = f"({hundredths(kl.value.low)} to {hundredths(kl.value.high)})"
