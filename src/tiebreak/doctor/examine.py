@@ -141,6 +141,7 @@ def _recorded(manifest: Manifest, recipe: Recipe | None) -> Facts:
         held_out=manifest.data.held_out if manifest.data is not None else None,
         parameters=manifest.model.parameters if manifest.model is not None else None,
         data=manifest.data,
+        answers=manifest.answers,
     )
 
 

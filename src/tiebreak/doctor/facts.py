@@ -1,4 +1,4 @@
-"""What rules look at: the log of a training, its recipe, its data, and what the user said of them.
+"""What rules look at: the log of a training, its recipe, data and answers, and what the user said of them.
 
 All of it may be missing; a rule that needs what is not there says nothing.
 """
@@ -12,6 +12,7 @@ from tiebreak.doctor.log import TrainingLog
 from tiebreak.objectives.registry import plain_name
 from tiebreak.recipe import Recipe
 from tiebreak.runs.manifest import DataRecord
+from tiebreak.runs.outcome import AnswersRecord
 
 _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([MB])(?![A-Za-z])", re.I)
 _NAMED = {"gpt2": 124e6, "gpt2-medium": 355e6, "gpt2-large": 774e6, "gpt2-xl": 1.56e9, "bundled:base": 2e6}
@@ -28,6 +29,7 @@ class Facts:
         held_out: number of its held-out examples, as the user gave it or the run recorded it.
         parameters: of its model.
         data: what was read, dropped and counted of its data.
+        answers: what its sampled answers are like before and after.
     """
 
     log: TrainingLog | None = None
@@ -36,6 +38,7 @@ class Facts:
     held_out: int | None = None
     parameters: int | None = None
     data: DataRecord | None = None
+    answers: AnswersRecord | None = None
 
     @property
     def known_objective(self) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tiebreak.doctor import data, settings
+from tiebreak.doctor import answers, data, settings
 from tiebreak.doctor.facts import Facts
 from tiebreak.doctor.finding import Finding, ordered
 from tiebreak.doctor.log import TrainingLog, said
@@ -39,7 +39,7 @@ class Rule:
 
     names: tuple[str, ...]
     find: Callable[[Facts], Finding | None]
-    over: Literal["log", "settings", "data"] = "log"
+    over: Literal["log", "settings", "data", "answers"] = "log"
     needs: tuple[tuple[str, ...], ...] = ()
     covers: frozenset[str] = frozenset()
 
@@ -75,6 +75,10 @@ RULES: tuple[Rule, ...] = (
     Rule(("epoch-cliffs",), epoch_cliffs, needs=(("loss",), ("epoch",))),
     Rule(("warmup-longer-than-run",), warmup_longer_than_run, needs=(("learning_rate",),)),
     Rule(("no-evaluation",), nothing_held_out, needs=(("loss",),)),
+    Rule(("answers-run-on",), answers.run_on, over="answers"),
+    Rule(("answers-repeat",), answers.repeating, over="answers"),
+    Rule(("language-lost",), answers.language_lost, over="answers"),
+    Rule(("answers-longer",), answers.longer, over="answers"),
     Rule(("reversed-columns",), data.reversed_scores, over="data"),
     Rule(("cut-by-length",), data.cut_by_length, over="data", covers=frozenset({"length-limit-short"})),
     Rule(("few-pairs",), data.few_pairs, over="data"),
