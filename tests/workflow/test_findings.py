@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from transformers import TrainerControl, TrainerState
+from transformers import TrainerControl, TrainerState, TrainingArguments
 from typer.testing import CliRunner
 
 import tiebreak
@@ -100,6 +100,9 @@ def test_a_check_says_the_same(tmp_path: Path) -> None:
     assert found.findings[0].name == "reversed-columns"
     assert ("stop: reversed-columns", "the better scores stand on the rejected side") in found.rows()
     assert found.to_json()["findings"][0]["severity"] == "stop"
+    flags = [f"--set={key}={json.dumps(value)}" for key, value in settings.items()]
+    assert CliRunner().invoke(app, ["train", "--check", *flags]).exit_code == 2
+    assert CliRunner().invoke(app, ["train", "--check", "--anyway", *flags]).exit_code == 0
 
 
 def test_a_run_that_goes_on_is_not_asked_again(tmp_path: Path) -> None:
@@ -130,6 +133,7 @@ def test_while_it_trains_each_warning_is_said_once(tmp_path: Path, monkeypatch: 
     lines = Lines()
     found: list[Finding] = []
     monkeypatch.setattr(module, "run_findings", lambda *_: tuple(found))
+    monkeypatch.setattr(module, "_REST", 0)
     saying = SayFindings(folder, ["known"], lines.progress)
     nothing: Any = None
 
@@ -139,5 +143,47 @@ def test_while_it_trains_each_warning_is_said_once(tmp_path: Path, monkeypatch: 
     evaluated()
     found += [NOTE, WARNING, replace(WARNING, name="known")]
     evaluated()
+    assert lines.said == []  # one look may be noise
+    evaluated()
     evaluated()
     assert lines.said == ["warning a-warning: probably wrong"]
+    found.append(STOP)
+    evaluated()
+    assert lines.said[1:] == ["stop a-stop: hopeless"]
+
+
+def test_looks_at_a_long_log_take_a_hundredth_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, now, looks = RunFolder.create(small_recipe(), tmp_path / "run"), [0.0], [0]
+
+    def slow(*_: object) -> tuple[Finding, ...]:
+        looks[0] += 1
+        now[0] += 1.0
+        return ()
+
+    monkeypatch.setattr(module, "run_findings", slow)
+    monkeypatch.setattr("tiebreak.workflow.findings.time.monotonic", lambda: now[0])
+    saying = SayFindings(folder, [], Progress())
+    nothing: Any = None
+    for _ in range(1000):
+        now[0] += 1.0
+        saying.on_evaluate(nothing, TrainerState(), TrainerControl())
+    assert 10 <= looks[0] <= 11
+
+
+@pytest.mark.parametrize(("held_out", "looks"), [("no", 2), ("steps", 0)])
+def test_where_nothing_is_held_out_each_log_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held_out: str, looks: int
+) -> None:
+    folder, seen = RunFolder.create(small_recipe(), tmp_path / "run"), [0]
+
+    def look(*_: object) -> tuple[Finding, ...]:
+        seen[0] += 1
+        return ()
+
+    monkeypatch.setattr(module, "run_findings", look)
+    monkeypatch.setattr(module, "_REST", 0)
+    saying = SayFindings(folder, [], Progress())
+    arguments = TrainingArguments(str(tmp_path), eval_strategy=held_out, eval_steps=1)
+    for _ in range(2):
+        saying.on_log(arguments, TrainerState(), TrainerControl())
+    assert seen[0] == looks

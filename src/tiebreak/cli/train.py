@@ -243,9 +243,11 @@ def _checked(asked: Asked, recipe: Recipe, *, new: bool) -> None:
     found = check_run(recipe, asked.out, new=new, progress=stderr_progress())
     if asked.as_json:
         typer.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
-        return
-    for label, value in found.rows():
-        typer.echo(f"{label:22} {value}")
+    else:
+        for label, value in found.rows():
+            typer.echo(f"{label:22} {value}")
+    if not asked.anyway and any(finding.severity == "stop" for finding in found.findings):
+        raise typer.Exit(2)  # as the run itself would
 
 
 def _recipe(command: str, recipe: str | None, changes: dict[str, Any]) -> Recipe:

@@ -6,10 +6,12 @@ Python, the page and the loop alike.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import IntervalStrategy
 
 from tiebreak.doctor.examine import run_findings
 from tiebreak.doctor.facts import Facts
@@ -20,6 +22,8 @@ from tiebreak.recipe import Recipe
 from tiebreak.runs import RunFolder
 from tiebreak.runs.manifest import DataRecord
 from tiebreak.workflow.progress import Progress
+
+_REST = 99  # times as long as a look took, before the next one
 
 
 def starting_findings(recipe: Recipe, data: DataRecord, parameters: int | None) -> tuple[Finding, ...]:
@@ -59,7 +63,10 @@ def say_before_training(found: Sequence[Finding], progress: Progress, *, anyway:
 
 
 class SayFindings(TrainerCallback):
-    """Says each finding over the log in one line when an evaluation first shows it.
+    """Says each finding over the log in one line, once two looks in a row show it: what comes and goes is noise.
+
+    It looks after each evaluation, or after each log where nothing is held out; in a long log less often, so that all
+    looks together take a hundredth of the time at most.
 
     Args:
         folder: of the run, whose log is read.
@@ -70,15 +77,33 @@ class SayFindings(TrainerCallback):
     def __init__(self, folder: RunFolder, known: Sequence[str], progress: Progress) -> None:
         self.folder = folder
         self.said = set(known)
+        self.seen: frozenset[str] = frozenset()
         self.progress = progress
+        self.next_look = 0.0
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
         """Look at the log so far."""
-        found = run_findings(self.folder, self.folder.load_manifest(), self.folder.recipe())
-        for finding in at_least(found, "warning"):
-            if finding.name not in self.said:
+        self._look()
+        return control
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> TrainerControl:
+        """Look at the log so far, where no evaluation is to come."""
+        if args.eval_strategy == IntervalStrategy.NO:
+            self._look()
+        return control
+
+    def _look(self) -> None:
+        began = time.monotonic()
+        if began < self.next_look:
+            return
+        found = at_least(run_findings(self.folder, self.folder.load_manifest(), self.folder.recipe()), "warning")
+        for finding in found:
+            sure = finding.severity == "stop" or finding.name in self.seen
+            if sure and finding.name not in self.said:
                 self.said.add(finding.name)
                 self.progress.say(finding.line)
-        return control
+        self.seen = frozenset(finding.name for finding in found)
+        ended = time.monotonic()
+        self.next_look = ended + _REST * (ended - began)

@@ -82,7 +82,8 @@ def take_turn(settings: LoopSettings, *, progress: Progress | None = None) -> Tu
         if RunFolder(run).recipe_path.is_file():
             resume(run, progress=progress)
         else:
-            train(_of_turn(recipe, loop, folder, against), out=run, progress=progress)
+            # The gate decides about the turn; what is wrong with it is said all the same.
+            train(_of_turn(recipe, loop, folder, against), out=run, progress=progress, anyway=True)
         turn = _turn(loop, folder, against, counts, _verdict(loop, settings.accept, folder, against, progress))
         loop.add(turn)
         return turn
