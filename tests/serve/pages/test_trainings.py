@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -115,6 +116,26 @@ def test_what_does_not_listen_yet_is_asked_again(trainings: Trainings, acting: A
     trainings.start(ORDER)
     trainings.stop()
     assert _ended(trainings).status == "refused"  # nothing has begun
+
+
+@pytest.mark.parametrize("status", ["interrupted", "running"])
+def test_what_dies_of_the_signal_while_it_loads_was_stopped(trainings: Trainings, acting: Acting, status: str) -> None:
+    acting("exec sleep 60")
+    _run(trainings, trainings.start(ORDER), status=status)
+    trainings.stop()
+    assert _ended(trainings) == State("quickstart-1", status="interrupted")
+    assert Trainings(trainings.runs).state().status == "interrupted"  # a server that did not start it
+    assert trainings.resume() == "quickstart-1"
+    known = json.loads((trainings.runs / ".page-training" / "last.json").read_text())
+    os.kill(known["process"], signal.SIGKILL)
+    assert _ended(trainings).status == "killed"  # nobody asked for that
+
+
+def test_what_is_stopped_before_it_began_says_so(trainings: Trainings, acting: Acting) -> None:
+    acting("exec sleep 60")
+    trainings.start(ORDER)
+    trainings.stop()
+    assert _ended(trainings) == State("quickstart-1", status="refused", said="It was stopped before it began.")
 
 
 def test_asked_twice_it_stops_at_once(trainings: Trainings, acting: Acting) -> None:

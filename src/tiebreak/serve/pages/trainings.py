@@ -144,10 +144,15 @@ class Trainings:
                 _signalled(known, signal.SIGINT)
             asked = "Stopping as soon as what is being done is saved. " if known.get("asked") else ""
             return State(name, True, "running", asked + (_last_line(log) if not run.metrics_path.exists() else ""))
-        if not run.recipe_path.is_file():
-            return State(name, False, "refused", _reason(log) or "It ended before it began, and said nothing.")
-        status = summarize(run).status
         by = 0 if self._process is None or self._process.pid != known["process"] else -(self._process.returncode or 0)
+        # Asked while it still loads, it dies of the signal and writes nothing: that is a stop like any other.
+        stopped = bool(known.get("asked")) and by in (0, signal.SIGINT, signal.SIGTERM)
+        if not run.recipe_path.is_file():
+            unsaid = "It was stopped before it began." if stopped else "It ended before it began, and said nothing."
+            return State(name, False, "refused", _reason(log) or unsaid)
+        status = summarize(run).status
+        if stopped and status not in ("finished", "failed"):
+            return State(name, False, "interrupted")
         if by > 0 and status != "finished":
             why = f"Its process was killed ({signal.Signals(by).name}), perhaps because the memory was not enough."
             return State(name, False, "killed", why)
