@@ -36,6 +36,7 @@ from tiebreak.workflow.model import RunModel
 from tiebreak.workflow.progress import Progress
 from tiebreak.workflow.reference import Reference
 from tiebreak.workflow.resolve import ResolvedRecipe
+from tiebreak.workflow.shared import ALONE, Shared
 
 Rewards = Sequence[tuple[float, float]]
 """Of each held-out pair the rewards of the chosen and of the rejected completion."""
@@ -49,12 +50,14 @@ def measure_before(
     reference: Reference,
     trainer: TreeTrainer,
     progress: Progress,
+    shared: Shared = ALONE,
 ) -> BeforeRecord:
     """Measure the model before its first step; a resumed run reads what was measured then.
 
     Args:
         folder, resolved, model, data, reference, trainer: of the run.
         progress: where progress is shown.
+        shared: what the run has in common with others, whose answers before training are the same.
     """
     open_judge(resolved.judge)  # what is wrong with it is said before the first step
     if (recorded := folder.before()) is not None:
@@ -69,7 +72,12 @@ def measure_before(
         metrics = trainer.measure()
         if trainer.evaluated is not None and resolved.task.pairs:
             logps, rewards = trainer.evaluated.logps, trainer.evaluated.rewards
-    answers = _answers(resolved, model, data, "answers before", progress)
+    adapter = resolved.recipe.model.adapter
+    key = (
+        (model.fingerprint, None if adapter is None else adapter.model_dump_json(), model.precision.name),
+        (resolved.task.name, resolved.recipe.data.model_dump_json(), resolved.recipe.evaluate.model_dump_json()),
+    )
+    answers = shared.once("answers", key, lambda: _answers(resolved, model, data, "answers before", progress))
     before = BeforeRecord(
         metrics=metrics, answers=tuple(answers), logps=logps, rewards=None if rewards is None else tuple(rewards)
     )

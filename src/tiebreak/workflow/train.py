@@ -28,7 +28,7 @@ from tiebreak.training.checkpoints import remove_partial
 from tiebreak.training.tree_trainer import TreeTrainer
 from tiebreak.workflow import messages
 from tiebreak.workflow.callback import Callback, Watching, check_callbacks
-from tiebreak.workflow.data import RunData, check_tokens, load_data
+from tiebreak.workflow.data import RunData, check_tokens, shared_data
 from tiebreak.workflow.early import begun, check_early
 from tiebreak.workflow.finish import finish, measure_before
 from tiebreak.workflow.lifecycle import check_unchanged, counted, one_process_only, recorded_session, timed
@@ -38,6 +38,7 @@ from tiebreak.workflow.progress import Progress, progress_of
 from tiebreak.workflow.reference import Reference, prepare_reference
 from tiebreak.workflow.resolve import ResolvedRecipe, resolve
 from tiebreak.workflow.run import Run
+from tiebreak.workflow.shared import ALONE, Shared
 from tiebreak.workflow.trainer import arguments_of, make_trainer
 
 
@@ -111,6 +112,20 @@ def sft(
     return _start(recipe, asked, "sft", out, progress, callbacks, resume_or_start)
 
 
+def train_among(
+    shared: Shared, recipe: Recipe, *, out: Path, progress: Progress, callbacks: Sequence[Callback] = ()
+) -> Run:
+    """One of several runs of this process, or on with it where it was cut off: `train` with `resume_or_start`.
+
+    Args:
+        shared: what the runs have in common.
+        recipe, out, progress, callbacks: as for `train`.
+    Raises:
+        As for `train`.
+    """
+    return _start(recipe, {}, "train", out, progress, callbacks, resume_or_start=True, shared=shared)
+
+
 def _settings(
     model: Run | Path | str | None, data: str | Path | None, settings: Mapping[str, Any] | None
 ) -> dict[str, Any]:
@@ -126,17 +141,18 @@ def _start(
     progress: Progress | bool | None,
     callbacks: Sequence[Callback],
     resume_or_start: bool,
+    shared: Shared = ALONE,
 ) -> Run:
     check_callbacks(callbacks)
     one_process_only()
     chosen = chosen_recipe(recipe, settings, fix=f"tiebreak.{function}(model=…, data=…), or a recipe")
     if resume_or_start and out is not None and begun(chosen, Path(out)):
-        return resume(out, progress=progress, callbacks=callbacks)
+        return _resume(out, progress, callbacks, shared)
     with same_host():
         resolved = check_early(chosen, Path(out) if out is not None else None).resolved
         folder = RunFolder.create(resolved.recipe, Path(out) if out is not None else None)
         try:
-            return _run(folder, resolved, progress_of(progress), callbacks)
+            return _run(folder, resolved, progress_of(progress), callbacks, shared)
         except InputError:
             if not folder.metrics_path.exists():  # nothing has run: the name stays free for the corrected attempt
                 folder.discard()
@@ -155,6 +171,12 @@ def resume(
     Raises:
         As for `train`.
     """
+    return _resume(path, progress, callbacks, ALONE)
+
+
+def _resume(
+    path: Run | Path | str, progress: Progress | bool | None, callbacks: Sequence[Callback], shared: Shared
+) -> Run:
     check_callbacks(callbacks)
     one_process_only()
     folder, progress = RunFolder.open(Path(path)), progress_of(progress)
@@ -162,11 +184,16 @@ def resume(
         progress.say(messages.finished_line(folder.path))
         return Run(folder)
     with same_host():
-        return _run(folder, resolve(folder.recipe()), progress, callbacks)
+        return _run(folder, resolve(folder.recipe()), progress, callbacks, shared)
 
 
 def make_ready(
-    folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, *, callbacks: Sequence[TrainerCallback] = ()
+    folder: RunFolder,
+    resolved: ResolvedRecipe,
+    progress: Progress,
+    *,
+    callbacks: Sequence[TrainerCallback] = (),
+    shared: Shared = ALONE,
 ) -> ReadyRun:
     """Do all that comes before the first step: data, model, plan, reference, trainer.
 
@@ -175,18 +202,19 @@ def make_ready(
         resolved: the recipe as it runs.
         progress: where progress is shown.
         callbacks: that watch the run.
+        shared: what it has in common with other runs of this process.
     Raises:
         InputError: something in the recipe or the data is wrong.
     """
     recipe = resolved.recipe
     with timed(folder, "prepare"):
-        whole = load_data(recipe, resolved.task, progress)
+        whole = shared_data(recipe, resolved.task, progress, shared)
         data, length = rows_needed(whole, recipe.train)
         progress.say_all(messages.data_lines(whole.record))
         if len(data.train) < len(whole.train):
             progress.say(messages.needed_line(len(data.train), length.steps))
         arguments = arguments_of(folder, resolved, data, length)
-        model = prepare_model(recipe)
+        model = prepare_model(recipe, shared)
         check_tokens(data, rows_of(model.model), recipe.model.name)
         losses = {} if resolved.objective is None else resolved.objective.fingerprints
         check_unchanged(folder, data=str(data.record.fingerprint), model=model.fingerprint, objectives=losses)
@@ -200,7 +228,7 @@ def make_ready(
             length=LengthRecord(steps=length.steps, steps_an_epoch=length.steps_an_epoch),
         )
         progress.say_all(messages.model_lines(model.record, precision, str(model.device)))
-        plan = make_plan(folder, resolved, model, data.train, length)
+        plan = make_plan(folder, resolved, model, data.train, length, shared)
         progress.say(messages.plan_line(plan.check, plan.scorer.budget))
     with timed(folder, "reference"):
         reference = prepare_reference(resolved, model, data, plan.scorer, progress)
@@ -208,7 +236,9 @@ def make_ready(
     return ReadyRun(resolved, data, model, plan, reference, trainer)
 
 
-def _run(folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, callbacks: Sequence[Callback] = ()) -> Run:
+def _run(
+    folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, callbacks: Sequence[Callback], shared: Shared
+) -> Run:
     request, watching = StopRequest(), Watching(callbacks, folder.path)
     progress = replace(progress, pulse=request.check)
     recipe = resolved.recipe
@@ -219,10 +249,10 @@ def _run(folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, callba
         open_tracking(recipe.track, folder=folder.path, recipe=recipe, say=progress.say) as tracking,
     ):
         watchers = [StopOnRequest(request), *tracking.callbacks]
-        ready = make_ready(folder, resolved, progress, callbacks=watchers)
+        ready = make_ready(folder, resolved, progress, callbacks=watchers, shared=shared)
         ready.trainer.add_callback(watching)  # after all others, whose wishes for a log it has to know
         before = measure_before(
-            folder, ready.resolved, ready.model, ready.data, ready.reference, ready.trainer, progress
+            folder, ready.resolved, ready.model, ready.data, ready.reference, ready.trainer, progress, shared
         )
         with timed(folder, "train"):
             _train(ready, folder, request, progress)

@@ -1,0 +1,102 @@
+"""What runs of one process share: made once, and the numbers of each run are those that it has by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workflow.conftest import small_recipe
+from tiebreak.engine import reference
+from tiebreak.recipe import Recipe
+from tiebreak.runs.metrics_file import read_metrics
+from tiebreak.workflow import data, finish, model, plan
+from tiebreak.workflow.progress import Progress
+from tiebreak.workflow.run import Run
+from tiebreak.workflow.shared import ALONE, Shared
+from tiebreak.workflow.train import train, train_among
+
+
+def test_the_newest_of_each_kind_stay() -> None:
+    shared, made = Shared(keeps=2), list[int]()
+
+    def make(number: int) -> int:
+        made.append(number)
+        return number
+
+    for number in (1, 2, 1, 3, 2, 1):
+        assert shared.once("kind", number, lambda number=number: make(number)) == number
+    assert made == [1, 2, 3, 1]  # the oldest went when the third came
+    assert shared.once("other", 2, lambda: 5) == 5
+
+
+def test_a_copy_may_be_changed_and_a_run_alone_keeps_nothing() -> None:
+    shared = Shared()
+    first = shared.copied("weights", "key", lambda: [1])
+    first.append(2)
+    assert shared.copied("weights", "key", lambda: [3]) == [1]
+    assert ALONE.once("kind", 1, lambda: "a") == "a"
+    assert ALONE.once("kind", 1, lambda: "b") == "b"
+    assert ALONE.copied("kind", 1, lambda: "c") == "c"
+
+
+def numbers(run: Run) -> tuple[Any, Any]:
+    """What a run measured, without its times."""
+    timeless = {"seconds", "eval_runtime", "eval_samples_per_second", "eval_steps_per_second"}
+    logged = read_metrics(run.folder.metrics_path)
+    return run.metrics, [{key: row[key] for key in row if key not in timeless} for row in logged]
+
+
+def test_runs_that_share_have_the_numbers_of_runs_alone(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIEBREAK_CACHE", str(cache))
+    calls: dict[str, int] = {}
+
+    def counted(where: Any, name: str) -> None:
+        real = getattr(where, name)
+
+        def count(*given: Any, **named: Any) -> Any:
+            calls[name] = calls.get(name, 0) + 1
+            return real(*given, **named)
+
+        monkeypatch.setattr(where, name, count)
+
+    for where, name in (
+        *((data, "load_data"), (model, "load_model"), (model, "fingerprint_weights")),
+        *((plan, "self_check"), (plan, "token_budget"), (finish, "answer_all")),
+    ):
+        counted(where, name)
+    shared = Shared()
+    recipes: list[Recipe] = [small_recipe(train__max_steps=8, train__learning_rate=rate) for rate in (1e-3, 2e-3)]
+    recipes.append(small_recipe(train__max_steps=8, model__adapter="lora"))
+    among = [
+        train_among(shared, recipe, out=tmp_path / f"among{n}", progress=Progress()) for n, recipe in enumerate(recipes)
+    ]
+    assert calls == {
+        **{"load_data": 1, "fingerprint_weights": 2, "load_model": 2},  # with an adapter it is loaded in another way
+        **{"self_check": 2, "token_budget": 2},
+        "answer_all": 2 + 3,  # before, of two kinds of model; after, of each run
+    }
+    manifests = [run.folder.load_manifest() for run in among]
+    assert manifests[0].budget == manifests[1].budget is not None
+    for number, (run, recipe) in enumerate(zip(among, recipes, strict=True)):
+        assert numbers(run) == numbers(train(recipe, out=tmp_path / f"alone{number}"))
+
+
+def test_the_reference_is_scored_once_for_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIEBREAK_CACHE", str(tmp_path / "cache"))
+    scored: list[int] = []
+    real = reference.score_parts
+
+    def count(of: Any, parts: Any, scorer: Any) -> Any:
+        scored.append(sum(map(len, parts)))
+        return real(of, parts, scorer)
+
+    monkeypatch.setattr(reference, "score_parts", count)
+    shared = Shared()
+    for number, changes in enumerate(({"train__learning_rate": 1e-3}, {"objective__beta": 0.5}, {"train__seed": 3})):
+        recipe = small_recipe(data__limit=16, train__max_steps=2, **changes)
+        train_among(shared, recipe, out=tmp_path / f"run{number}", progress=Progress())
+    assert sum(scored) == 16 + 16  # the rows to train on and the held-out ones, each once
