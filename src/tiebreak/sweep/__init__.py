@@ -11,13 +11,16 @@ import sys
 import types
 from typing import Any
 
+from tiebreak.process.imports import quiet_imports
+
 
 class _Callable(types.ModuleType):
     """A package as a module that can be called: `tiebreak.sweep` is a folder of modules and a function by name."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """Search over recipes; arguments and what is returned as of `tiebreak.sweep.search.search`."""
-        from tiebreak.sweep.search import search
+        with quiet_imports():
+            from tiebreak.sweep.search import search
 
         return search(*arguments, **options)
 

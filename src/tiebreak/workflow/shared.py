@@ -1,4 +1,4 @@
-"""What runs of one process have in common, made once and kept: rows and tokens, loaded weights, the plan of their steps.
+"""What runs of one process have in common, made once and kept: rows and tokens, weights, what was found out of them.
 
 A run by itself shares nothing and keeps nothing. Reference log-probs are not kept here: their cache on the disk already
 gives them to every run that needs the same ones. Knows neither data nor models, only what was made under which key.

@@ -17,6 +17,7 @@ from transformers import TrainerCallback
 from tiebreak.errors import InputError, Interrupted
 from tiebreak.models.embeddings import rows_of
 from tiebreak.process.host import same_host
+from tiebreak.recipe import Recipe
 from tiebreak.recipe.builtin import RecipeLike, chosen_recipe
 from tiebreak.runs import RunFolder
 from tiebreak.runs.manifest import BestRecord, LengthRecord, PrecisionRecord
