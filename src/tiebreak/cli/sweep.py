@@ -204,7 +204,10 @@ def _show(found: Search, *, as_json: bool) -> None:
     for trial in found.best_trials:
         figures = ", ".join(f"{goal.name} {goal.written(trial.values[goal.name])}" for goal in found.plan.goals)
         typer.echo(f"best    trial {trial.number}: {settings_text(trial.settings)}  ({figures})")
+    for finding in found.findings:
+        typer.echo(finding.line)
     typer.echo(f"results {found.folder.workbook_path}\n        {found.folder.csv_path}")
+    typer.echo(f"report  {found.folder.report_path}")
     if found.front:
         typer.echo(f"recipe  {found.folder.best_recipe_path}")
     if found.folder.best_link.exists():

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tiebreak.doctor.finding import Finding
 from tiebreak.errors import RunError
 from tiebreak.process.host import same_host
 from tiebreak.recipe.builtin import RecipeLike
 from tiebreak.sweep.begin import begin, sweep_recipe
 from tiebreak.sweep.drive import work
+from tiebreak.sweep.findings import findings_of
 from tiebreak.sweep.folder import SweepFolder
 from tiebreak.sweep.plan import Plan, Settings, plan_sweep
 from tiebreak.sweep.ranking import best_of
-from tiebreak.sweep.results import write_tables
+from tiebreak.sweep.report import write_results
 from tiebreak.sweep.study import State, Study, Trial
 from tiebreak.workflow.progress import Progress, progress_of
 from tiebreak.workflow.run import Run
@@ -65,12 +67,14 @@ class Search:
         plan: what is searched.
         trials: as they stood when it was read.
         front: the numbers of the best ones.
+        findings: what is to be said of it, the most severe first.
     """
 
     folder: SweepFolder
     plan: Plan
     trials: tuple[SweepTrial, ...]
     front: tuple[int, ...]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -94,6 +98,7 @@ class Search:
             "objective": [goal.name for goal in self.plan.goals],
             "best": list(self.front),
             "trials": [trial.to_json() for trial in self.trials],
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
     @property
@@ -170,7 +175,7 @@ def join(path: Path | str, *, progress: Progress | bool | None = None) -> Search
     folder = SweepFolder.open(Path(path))
     plan = plan_sweep(folder.recipe())
     with same_host():
-        trials = work(plan, folder, progress_of(progress), write_tables)
+        trials = work(plan, folder, progress_of(progress), write_results)
     return _found(folder, plan, trials)
 
 
@@ -189,7 +194,8 @@ def open_search(path: Path | str) -> Search:
 
 def _found(folder: SweepFolder, plan: Plan, trials: tuple[Trial, ...]) -> Search:
     front = tuple(trial.number for trial in best_of(trials, plan.goals))
-    return Search(folder, plan, tuple(_shown(folder, plan, trial) for trial in trials), front)
+    shown = tuple(_shown(folder, plan, trial) for trial in trials)
+    return Search(folder, plan, shown, front, findings_of(plan, folder, trials))
 
 
 def _shown(folder: SweepFolder, plan: Plan, trial: Trial) -> SweepTrial:
