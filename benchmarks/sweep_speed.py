@@ -27,11 +27,15 @@ from pairs import write_pairs
 from shapes import SHAPES, make_model_folder
 from sides import HERE, TRL, run_side
 
+from tiebreak.sweep.begin import begin, sweep_recipe
+
 SHARED = HERE.parent.parent / "shared" / "data"
 RATES = (1e-6, 2e-6, 5e-6, 1e-5)
 _HELD_OUT = 0.2  # share of the pairs
 _MAX_LENGTH = 512
 _WORKERS = 2
+_WORLD_RATES = (1e-5, 2e-5, 3e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4)
+_WORLD = {"train.max_steps": 40, "evaluate.samples": 0, "evaluate.judge": "none"}
 
 
 def arguments() -> argparse.Namespace:
@@ -122,12 +126,7 @@ def workers(folder: Path) -> dict[str, float]:
     took = {}
     for count in (1, _WORKERS):
         out, cache = folder / f"workers-{count}", folder / f"cache-workers-{count}"
-        rates = ",".join(str(rate) for rate in (1e-5, 2e-5, 3e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4))
-        words = ["sweep", "quickstart", "--over", f"train.learning_rate={rates}", "--out", str(out)]
-        words += ["--set", "train.max_steps=40", "--set", "evaluate.samples=0", "--set", "evaluate.judge=none"]
-        _run([*words, "--hours", "1e-9"], cache)  # begins the search, and no trial
-        (out / "sweep.yaml").write_text((out / "sweep.yaml").read_text().replace("hours: 1.0e-09", "hours: null"))
-        (out / "study.journal").unlink()
+        begin(sweep_recipe("quickstart", {"train.learning_rate": list(_WORLD_RATES)}, _WORLD), out)
         began = time.perf_counter()
         processes = [_started(["sweep", "--worker", str(out)], cache, threads=1) for _ in range(count)]
         for process in processes:

@@ -130,8 +130,9 @@ def test_a_stop_leaves_the_trial_to_go_on_with(tmp_path: Path, made: MadeUp) -> 
 
     made.on_step = stop
     search = begun(tmp_path, searched(RATES))
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted, match="Trial 1: Stopped") as caught:
         worked(search)
+    assert caught.value.fix == f"go on with: tiebreak sweep --worker {search[1].path}"
     assert [trial.state for trial in Study(*search).trials()] == ["finished", "running", "waiting"]
     made.on_step = lambda recipe, evaluation: None
     assert [trial.state for trial in worked(search)] == ["finished"] * 3

@@ -105,3 +105,15 @@ def test_the_reference_is_scored_once_for_all_runs(tmp_path: Path, monkeypatch: 
         recipe = small_recipe(data__limit=16, train__max_steps=2, **changes)
         train_among(shared, recipe, out=tmp_path / f"run{number}", progress=Progress())
     assert sum(scored) == 16 + 16  # the rows to train on and the held-out ones, each once
+
+
+def test_weights_in_four_bits_are_copied_as_they_are(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("bitsandbytes", reason="pip install bitsandbytes")
+    monkeypatch.setenv("TIEBREAK_CACHE", str(cache))
+    shared = Shared()
+    recipe = small_recipe(train__max_steps=2, model__adapter="lora", model__quantize="nf4")
+    runs = [train_among(shared, recipe, out=tmp_path / str(number), progress=Progress()) for number in range(2)]
+    alone = numbers(train(recipe, out=tmp_path / "alone"))
+    assert [numbers(run) for run in runs] == [alone, alone]

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import IO
 
-from tiebreak.errors import RunError
+from tiebreak.errors import Interrupted, RunError
 from tiebreak.files import write_text
 from tiebreak.sweep.board import Board
 from tiebreak.sweep.folder import SweepFolder
@@ -68,7 +68,11 @@ def _run(
     trials = study.trials()
     board.begun(trials, number)
     settings = trials[number].settings
-    ended = run_trial(plan, study, folder, number, settings, shared, board.stepped)
+    try:
+        ended = run_trial(plan, study, folder, number, settings, shared, board.stepped)
+    except Interrupted as error:
+        fix = f"go on with: tiebreak sweep --worker {folder.path}"
+        raise Interrupted(f"Trial {number}: {error.what}", where=str(folder.path), fix=fix) from error
     with folder.alone():
         if ended.state == "finished":
             study.finish(number, ended.repeats)
