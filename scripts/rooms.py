@@ -18,7 +18,7 @@ HEAVY = frozenset(
     {
         *("torch", "transformers", "datasets", "peft", "accelerate", "bitsandbytes", "safetensors", "trl"),
         *("gradio", "fastapi", "starlette", "uvicorn", "sqlalchemy", "alembic", "matplotlib", "pyarrow", "pandas"),
-        *("wandb", "trackio", "tensorboard", "mlflow", "openpyxl", "lm_eval"),
+        *("wandb", "trackio", "tensorboard", "mlflow", "openpyxl", "lm_eval", "optuna"),
     }
 )
 """Libraries that take long to import. The command line answers `--help` without any of them."""
@@ -71,7 +71,10 @@ MAP: tuple[tuple[Room, ...], ...] = (
         Room("cli", "one module a command", area="outside", column=1.7, parts=("cli", "__main__")),
         Room("", "import tiebreak: the Python API", area="outside", column=3.0),
     ),
-    (Room("hub", "upload models, data, Spaces", area="outside", column=1.7, heavy=_WEB),),
+    (
+        Room("hub", "upload models, data, Spaces", area="outside", column=1.7, heavy=_WEB),
+        Room("sweep", "search over recipes", area="train", column=3.0),
+    ),
     (
         Room("serve", "the server, put together", area="serve", column=0.6, heavy=_WEB | {"uvicorn"}),
         Room("workflow", "recipe to run folder; the loop", area="train", column=2.5, heavy=_MODELS),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tiebreak.runs.compare import Comparison
     from tiebreak.serve.run import serve_models as serve
     from tiebreak.serve.settings import Limits, ServeSettings
+    from tiebreak.sweep.search import Search, SweepTrial, open_search
+    from tiebreak.sweep.search import search as sweep
     from tiebreak.training.preference import PreferenceTrainer
     from tiebreak.training.supervised import SupervisedTrainer
     from tiebreak.training.unpaired import UnpairedTrainer
@@ -74,8 +76,10 @@ _WHERE = {
     "Recipe": "tiebreak.recipe",
     "Run": "tiebreak.workflow.run",
     "Sampling": "tiebreak.generation.generate",
+    "Search": "tiebreak.sweep.search",
     "ServeSettings": "tiebreak.serve.settings",
     "SupervisedTrainer": "tiebreak.training.supervised",
+    "SweepTrial": "tiebreak.sweep.search",
     "UnpairedCompletion": "tiebreak.data.preference",
     "UnpairedTrainer": "tiebreak.training.unpaired",
     "Vote": "tiebreak.votes",
@@ -94,6 +98,7 @@ _WHERE = {
     "load_recipe": "tiebreak.recipe.builtin:recipe_named",
     "load_unpaired": "tiebreak.workflow.rows",
     "open_run": "tiebreak.workflow.run",
+    "open_search": "tiebreak.sweep.search",
     "open_votes": "tiebreak.votes",
     "push": "tiebreak.hub.models",
     "push_data": "tiebreak.hub.data",
@@ -138,8 +143,10 @@ __all__ = [
     "Run",
     "RunError",
     "Sampling",
+    "Search",
     "ServeSettings",
     "SupervisedTrainer",
+    "SweepTrial",
     "TiebreakError",
     "UnpairedCompletion",
     "UnpairedTrainer",
@@ -160,6 +167,7 @@ __all__ = [
     "load_recipe",
     "load_unpaired",
     "open_run",
+    "open_search",
     "open_votes",
     "push",
     "push_data",
@@ -167,6 +175,7 @@ __all__ = [
     "resume",
     "serve",
     "sft",
+    "sweep",
     "train",
     "tune_process",
     "write_evaluation",
@@ -179,8 +188,8 @@ def __getattr__(name: str) -> Any:
     if name in _RENAMED:
         warnings.warn(f"tiebreak.{name} is now called tiebreak.{_RENAMED[name]}", DeprecationWarning, stacklevel=2)
         return __getattr__(_RENAMED[name])
-    if name == "serve":  # the package of that name, which can be called
-        return importlib.import_module("tiebreak.serve")
+    if name in ("serve", "sweep"):  # the packages of these names, which can be called
+        return importlib.import_module(f"tiebreak.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'tiebreak' has no attribute '{name}'")
     module, _, other = _WHERE[name].partition(":")

@@ -25,7 +25,7 @@ from tiebreak.cli.main import app
 VOTER = ["python", "-m", "tiebreak.bundled.vote"]
 # Of these commands the documents are read, and nothing runs: servers, which do not end, and what writes to the Hub.
 NOT_RUN = (["serve"], ["push"], ["push-data"])
-_TRAINS = ("train", "sft", "loop")
+_TRAINS = ("train", "sft", "loop", "sweep")
 _INSTEAD = {
     "gpt2": "bundled:base",
     "openai-community/gpt2": "bundled:base",
@@ -94,7 +94,7 @@ def small(arguments: list[str]) -> list[str]:
     if command == "loop":
         found += ["--accept", "not-worse"]  # two held-out prompts show nothing better
     begins = command != "loop" or not Path("loop", "loop.json").exists()  # a loop that has begun keeps its recipe
-    if command not in _TRAINS or not begins:
+    if command not in _TRAINS or not begins or "--worker" in arguments:  # a worker takes all from its search
         return found
     if any(word.startswith("recommended-") for word in found):
         found += [] if "--model" in found else ["--model", "bundled:base"]
@@ -169,7 +169,7 @@ def test_a_document_can_be_followed(path: Path, reader: Path, trained: Path, mon
 def test_every_command_of_the_documents_is_run_somewhere_or_known_not_to_be() -> None:
     commands = [words for path in DOCUMENTS for block in shell_blocks(path) for words in tiebreak_commands(block)]
     run_here = {words[0] for words in commands if runs_here(words)}
-    assert run_here == {"train", "sft", "chat", "evaluate", "doctor", "export", "loop", "push", "python"}
+    assert run_here == {"train", "sft", "chat", "evaluate", "doctor", "export", "loop", "push", "python", "sweep"}
     left = {words[0] for words in commands if not runs_here(words)}
     assert left == {"data", "recipes", "runs", "votes", "serve", "push", "push-data"}
 

@@ -24,6 +24,7 @@ RECOMMENDED = (
     "recommended-qwen3-0.6b",
     "recommended-smollm2-360m",
 )
+SWEEPS = ("gpt2-hh-qlora-sweep", "qwen2-truthy-sweep")
 # What a miniature may change of a recipe.
 OVERRIDES = {"train.max_steps": 2, "evaluate.samples": 1, "evaluate.max_new_tokens": 4}
 
@@ -111,6 +112,8 @@ def all_ran(tmp_path_factory: pytest.TempPathFactory) -> AllRan:
     pytest.importorskip("bitsandbytes", reason="pip install bitsandbytes")
     home = tmp_path_factory.mktemp("recipes")
     asked = {name: ["train", name] for name in (*SEEDS, *RECOMMENDED)} | VARIANTS
+    searches = {name: ["sweep", name, "--trials", "3", "--prune", "asha"] for name in SWEEPS}
+    asked |= searches
     changes = [word for key, value in OVERRIDES.items() for word in ("--set", f"{key}={value}")]
     commands = [[*words, *changes, "--out", f"runs/{name}"] for name, words in asked.items()]
     with serve_hub() as hub:
@@ -121,7 +124,7 @@ def all_ran(tmp_path_factory: pytest.TempPathFactory) -> AllRan:
             env=_environment(home, hub),
             text=True,
             capture_output=True,
-            timeout=280,
+            timeout=500,
             check=False,
         )
     said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]

@@ -10,7 +10,7 @@ import pytest
 from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
-from tests.recipe.conftest import OVERRIDES, RECOMMENDED, SEEDS, VARIANTS, AllRan
+from tests.recipe.conftest import OVERRIDES, RECOMMENDED, SEEDS, SWEEPS, VARIANTS, AllRan
 from tiebreak.cli.runs import app
 from tiebreak.recipe import Recipe
 from tiebreak.recipe.builtin import recipe_named
@@ -233,3 +233,29 @@ def test_the_results_of_a_grid_are_a_spreadsheet(all_ran: AllRan, tmp_path: Path
     assert (float(first["train.learning_rate"]), float(second["train.learning_rate"])) == (5e-7, 1e-6)
     assert float(first["after/eval_loss"]) == all_ran["gpt2-hh-qlora"].manifest["after"]["eval_loss"]
     assert float(second["train_seconds"]) > 0
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_search_runs_from_the_hub_to_its_spreadsheet(name: str, all_ran: AllRan) -> None:
+    ran = all_ran[name]
+    assert ran.code == 0, ran.talk
+    recipe = recipe_named(name)
+    assert recipe.sweep is not None
+    with (ran.folder / "results.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3
+    assert set(recipe.sweep.over) <= rows[0].keys()
+    assert {row["state"] for row in rows} <= {"finished", "pruned"}
+    assert (ran.folder / "results.xlsx").is_file()
+    assert (ran.folder / "report.html").is_file()
+    weights = "model" if recipe.model.adapter is None else "adapter_model"
+    assert (ran.folder / "best" / f"{weights}.safetensors").is_file()
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_search_is_of_the_recipe_without_it(name: str) -> None:
+    swept, alone = (flat(document(recipe_named(each))) for each in (name, name.removesuffix("-sweep")))
+    differing = {key for key in alone if alone[key] != swept.get(key) and not key.startswith("sweep")}
+    assert differing <= {"train.reference"}
+    page = Path(__file__).parents[2] / "docs" / "seeds" / f"{name}.md"
+    assert f"tiebreak sweep {name}" in page.read_text(encoding="utf-8")

@@ -97,7 +97,7 @@ def test_what_is_said_to_be_allowed_is(name: str, value: object) -> None:
         ("per_device_train_batch_size", "'train.batch_size'"),
         ("train.num_train_epochs", "'train.epochs'"),
         ("train.max_prompt_length", "'data.max_prompt_length'"),
-        ("seed", "'data.seed' (or train.seed, evaluate.seed)"),
+        ("seed", "'data.seed' (or train.seed, evaluate.seed, sweep.seed)"),
         ("model.cutoff_len", "'data.max_length'"),
         ("sample_packing", "it is not needed here"),
         ("objective.loss_type", "'objective.name'"),

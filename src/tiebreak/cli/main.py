@@ -25,6 +25,7 @@ from tiebreak.cli import (
     recipes,
     runs,
     serve,
+    sweep,
     train,
     votes,
 )
@@ -47,6 +48,7 @@ app.command(epilog=quickstart.EXAMPLE)(quickstart.quickstart)
 app.add_typer(data.app, name="data")
 app.command(epilog=train.SFT_EXAMPLE)(train.sft)
 app.command(epilog=train.TRAIN_EXAMPLE)(train.train)
+app.command(epilog=sweep.EXAMPLE)(sweep.sweep)
 app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command(epilog=chat.EXAMPLE)(chat.chat)

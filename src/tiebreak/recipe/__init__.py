@@ -11,6 +11,7 @@ from tiebreak.recipe.sections import (
     ObjectiveSection,
     TrainSection,
 )
+from tiebreak.recipe.sweep import SweepSection
 
 __all__ = [
     "AdapterSection",
@@ -20,6 +21,7 @@ __all__ = [
     "ModelSection",
     "ObjectiveSection",
     "Recipe",
+    "SweepSection",
     "TrainSection",
     "described_keys",
     "judge_from_flag",

@@ -18,6 +18,7 @@ from tiebreak.recipe.document import DuplicateKeyError, read_document
 from tiebreak.recipe.keys import keys_of, section_at, unknown_key
 from tiebreak.recipe.section import Section, shorthand
 from tiebreak.recipe.sections import DataSection, EvaluateSection, ModelSection, ObjectiveSection, TrainSection
+from tiebreak.recipe.sweep import SweepSection
 from tiebreak.tasks import Task
 from tiebreak.trackers.registry import TRACKERS, known_tracker
 
@@ -31,7 +32,7 @@ _NAMES = BeforeValidator(_listed, json_schema_input_type=_Tracker | tuple[_Track
 
 
 class Recipe(Section):
-    """A whole run: model, data, objective, training, evaluation and trackers."""
+    """A whole run: model, data, objective, training, evaluation and trackers; and perhaps a search over such runs."""
 
     model: Annotated[ModelSection, shorthand("name", ModelSection)] = Field(default_factory=lambda: ModelSection())
     data: Annotated[DataSection, shorthand("source", DataSection)] = Field(default_factory=lambda: DataSection())
@@ -42,6 +43,9 @@ class Recipe(Section):
     evaluate: EvaluateSection = Field(default_factory=lambda: EvaluateSection())
     track: Annotated[tuple[_Tracker, ...], _NAMES] = Field(
         (), description=f"Trackers that the run is shown in: {', '.join(TRACKERS)}."
+    )
+    sweep: SweepSection | None = Field(
+        None, description="A search over recipes, for `tiebreak sweep`; null is one run."
     )
 
     @property

@@ -37,12 +37,14 @@ class Hover:
         steps, values: from where to where the axes reach.
         percent: whether the values are shares.
         lines: at least one.
+        unit: what is counted from left to right.
     """
 
     steps: tuple[float, float]
     values: tuple[float, float]
     percent: bool
     lines: tuple[HoverLine, ...]
+    unit: str = "step"
 
     def to_json(self) -> str:
         """For a data attribute: one line, numbers to five digits; a value that is not finite is null."""
@@ -58,6 +60,8 @@ class Hover:
                 for line in self.lines
             ],
         }
+        if self.unit != "step":
+            plain["unit"] = self.unit
         return json.dumps(plain, separators=(",", ":"), allow_nan=False)
 
 

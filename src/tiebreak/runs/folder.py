@@ -108,7 +108,7 @@ class RunFolder:
         """
         if path is not None:
             cls.check_free(path)
-        folder = cls(path) if path is not None else cls(_free_name(recipe))
+        folder = cls(path) if path is not None else cls(new_folder(recipe))
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
             write_text(folder.recipe_path, recipe.to_yaml())
@@ -298,13 +298,18 @@ def _hint(name: str, parent: Path) -> str:
     return f"the newest runs here: {', '.join(names[:5])}"
 
 
-def _free_name(recipe: Recipe) -> Path:
-    """A folder of our own: `runs/MODEL-DATA-N`, made by this call so that two runs at once never share it."""
+def new_folder(recipe: Recipe, parent: Path = RUNS) -> Path:
+    """A folder of our own: `runs/MODEL-DATA-N`, made by this call so that two runs at once never share it.
+
+    Args:
+        recipe: names model and data.
+        parent: where it is made.
+    """
     stem = "-".join(_short(name) for name in (recipe.model.name, recipe.data.source))
-    RUNS.mkdir(parents=True, exist_ok=True)
+    parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
-        path = RUNS / f"{stem}-{number}"
+        path = parent / f"{stem}-{number}"
         try:
             path.mkdir()
         except FileExistsError:

@@ -195,7 +195,7 @@ def write_sheet(sheet: Sheet, path: Path, *, force: bool = False) -> None:
         elif path.suffix.lower() == ".parquet":
             _write_parquet(sheet, path)
         else:
-            _write_workbook(sheet, path)
+            write_workbook((sheet,), path)
     except OSError as error:
         raise RunError(
             f"The table cannot be written: {error.strerror or error}.",
@@ -224,14 +224,32 @@ def _short(cell: Cell) -> str:
     return f"{cell:.6g}" if isinstance(cell, float) else inline(str(cell))
 
 
-def _write_workbook(sheet: Sheet, path: Path) -> None:
+def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
+    """Write tables as the sheets of one Excel file, numbers as numbers; it is there whole or not at all.
+
+    Args:
+        sheets: at least one, each with a title of its own.
+        path: of the file, which is replaced if it exists.
+    Raises:
+        OSError: the disk does not take it.
+    """
     from openpyxl import Workbook  # type: ignore[import-untyped]
+
+    book = Workbook()
+    book.remove(book.active)
+    for sheet in sheets:
+        _fill(book.create_sheet(sheet.title), sheet)
+    with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        book.save(made)
+        flush_folder(made.parent)
+        made.replace(path)
+
+
+def _fill(page: Any, sheet: Sheet) -> None:
     from openpyxl.styles import Font  # type: ignore[import-untyped]
     from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
 
-    book = Workbook()
-    page = book.active
-    page.title = sheet.title
     for number, row in enumerate((sheet.headings, *sheet.rows), start=1):
         for column, value in enumerate(map(_plain, row), start=1):
             cell = page.cell(number, column, value)
@@ -243,11 +261,6 @@ def _write_workbook(sheet: Sheet, path: Path) -> None:
     for column, cells in enumerate(zip(sheet.headings, *sheet.rows, strict=True), start=1):
         page.column_dimensions[get_column_letter(column)].width = min(_WIDEST, _longest(cells) + 2)
     page.freeze_panes = "B2"
-    with TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-        made = Path(folder) / path.name
-        book.save(made)
-        flush_folder(made.parent)
-        made.replace(path)
 
 
 def _write_parquet(sheet: Sheet, path: Path) -> None:

@@ -25,6 +25,7 @@ from tiebreak.runs.manifest import DataRecord, LoadRecord, TokensRecord, TraitsR
 from tiebreak.tasks import Task, load_part
 from tiebreak.training.examples import Groups
 from tiebreak.workflow.progress import Progress
+from tiebreak.workflow.shared import Shared
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -137,6 +138,18 @@ def read_record(settings: DataSection, task: Task, progress: Progress) -> DataRe
         traits=_traits(selection, task),
         report=LoadRecord.model_validate(report.to_json()),
     )
+
+
+def shared_data(recipe: Recipe, task: Task, progress: Progress, shared: Shared) -> RunData:
+    """As `load_data`, read once for all runs whose sections say the same.
+
+    Args:
+        recipe, task, progress: as there.
+        shared: what the run has in common with others.
+    """
+    model = recipe.model
+    key = (task.name, model.name, model.revision, model.trust_remote_code, recipe.data.model_dump_json())
+    return shared.once("data", key, lambda: load_data(recipe, task, progress))
 
 
 def check_tokens(data: RunData, rows: int, name: str) -> None:

@@ -37,6 +37,7 @@ from tiebreak.workflow.plain_text import read_plain_text
 from tiebreak.workflow.progress import Progress
 from tiebreak.workflow.reference import Reference
 from tiebreak.workflow.resolve import ResolvedRecipe
+from tiebreak.workflow.shared import ALONE, Shared
 
 Rewards = Sequence[tuple[float, float]]
 """Of each held-out pair the rewards of the chosen and of the rejected completion."""
@@ -50,12 +51,14 @@ def measure_before(
     reference: Reference,
     trainer: TreeTrainer,
     progress: Progress,
+    shared: Shared = ALONE,
 ) -> BeforeRecord:
     """Measure the model before its first step; a resumed run reads what was measured then.
 
     Args:
         folder, resolved, model, data, reference, trainer: of the run.
         progress: where progress is shown.
+        shared: what the run has in common with others, whose answers before training are the same.
     """
     open_judge(resolved.judge)  # what is wrong with it is said before the first step
     if (recorded := folder.before()) is not None:
@@ -70,8 +73,15 @@ def measure_before(
         metrics = trainer.measure()
         if trainer.evaluated is not None and resolved.task.pairs:
             logps, rewards = trainer.evaluated.logps, trainer.evaluated.rewards
-    answers = _answers(resolved, model, data, "answers before", progress)
-    read = read_plain_text(resolved.recipe.model, model, progress) if answers else None
+    adapter = resolved.recipe.model.adapter
+    key = (
+        (model.fingerprint, None if adapter is None else adapter.model_dump_json(), model.precision.name),
+        (resolved.task.name, resolved.recipe.data.model_dump_json(), resolved.recipe.evaluate.model_dump_json()),
+    )
+    answers = shared.once("answers", key, lambda: _answers(resolved, model, data, "answers before", progress))
+    read = None
+    if answers:
+        read = shared.once("plain text", key[0], lambda: read_plain_text(resolved.recipe.model, model, progress))
     before = BeforeRecord(
         metrics=metrics,
         answers=tuple(answer.text for answer in answers),

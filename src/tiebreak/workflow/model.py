@@ -27,6 +27,7 @@ from tiebreak.models.load import adapter_folder, check_readable_again, load_mode
 from tiebreak.models.precision import Precision, choose_device, choose_precision, compute_in, hold_matrices_in
 from tiebreak.recipe import ModelSection, Recipe
 from tiebreak.runs.manifest import AdapterRecord, ModelRecord
+from tiebreak.workflow.shared import ALONE, Shared
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,44 @@ class RunModel:
         return self.record.adapter
 
 
-def prepare_model(recipe: Recipe) -> RunModel:
+def prepare_model(recipe: Recipe, shared: Shared = ALONE) -> RunModel:
     """Load the model that a run starts from, choose its device and arithmetic, and put an adapter in it if asked to.
 
     Args:
         recipe: its sections `model` and `train`.
+        shared: what the run has in common with others, which is copied where weights would be read again.
     Raises:
         InputError: the model cannot be loaded, or cannot have the adapter.
     """
     section, device = recipe.model, choose_device()
+    continued = adapter_folder(section.name, section.revision) if section.adapter is not None else None
+    weights = (section.model_dump_json(exclude={"adapter"}), section.adapter is None, str(continued), str(device))
+    model, rows = shared.copied("weights", weights, lambda: _loaded(section, device, continued))
+    if recipe.train.gradient_checkpointing:
+        checkpoint_layers(model)
+    precision = choose_precision(recipe.train.precision, device, model.num_parameters())
+    compute_in(model, precision.autocast or torch.float32)
+    known = (weights, str(precision.autocast), recipe.train.gradient_checkpointing)
+    fingerprint = shared.once("fingerprint", known, lambda: fingerprint_weights(model))
+    if section.adapter is None:
+        return RunModel(_on(device, model, section), device, precision, _record(section, model, fingerprint, None))
+    if continued is None:
+        add_adapter(model, section.adapter, base=_whole_path(section.name), seed=recipe.train.seed)
+        if rows < rows_of(model):
+            train_new_rows(model, rows)
+    elif recipe.train.reference == "live":
+        load_adapter(model, continued, name=REFERENCE, trainable=False)
+        use_adapter(model, TRAINED)
+    plain = _narrowed(model, section, precision)
+    adapter = AdapterRecord.model_validate(described_adapter(model, continued))
+    record = _record(section, model, fingerprint, adapter)
+    return RunModel(_on(device, model, section), device, precision, record, plain)
+
+
+def _loaded(section: ModelSection, device: torch.device, continued: Path | None) -> tuple[PreTrainedModel, int]:
+    """The weights that a run starts from, and how many rows their embeddings had before any were added."""
     # Weights that are trained are kept in float32, unless it is asked for; bfloat16 ones are rounded by chance.
     dtype = torch.float32 if section.dtype == "auto" else getattr(torch, section.dtype)
-    continued = adapter_folder(section.name, section.revision) if section.adapter is not None else None
     model = load_model(
         section.name if continued is None else base_name(continued),
         revision=section.revision if continued is None else None,
@@ -87,24 +114,7 @@ def prepare_model(recipe: Recipe) -> RunModel:
     if continued is not None:
         load_adapter(model, continued)
     check_finite(model, section.name)
-    if recipe.train.gradient_checkpointing:
-        checkpoint_layers(model)
-    precision = choose_precision(recipe.train.precision, device, model.num_parameters())
-    compute_in(model, precision.autocast or torch.float32)
-    fingerprint = fingerprint_weights(model)
-    if section.adapter is None:
-        return RunModel(_on(device, model, section), device, precision, _record(section, model, fingerprint, None))
-    if continued is None:
-        add_adapter(model, section.adapter, base=_whole_path(section.name), seed=recipe.train.seed)
-        if rows < rows_of(model):
-            train_new_rows(model, rows)
-    elif recipe.train.reference == "live":
-        load_adapter(model, continued, name=REFERENCE, trainable=False)
-        use_adapter(model, TRAINED)
-    plain = _narrowed(model, section, precision)
-    adapter = AdapterRecord.model_validate(described_adapter(model, continued))
-    record = _record(section, model, fingerprint, adapter)
-    return RunModel(_on(device, model, section), device, precision, record, plain)
+    return model, rows
 
 
 def _narrowed(model: PreTrainedModel, section: ModelSection, precision: Precision) -> torch.dtype | None:

@@ -28,6 +28,7 @@ from tiebreak.training.examples import Groups
 from tiebreak.workflow.data import RunData
 from tiebreak.workflow.model import RunModel
 from tiebreak.workflow.resolve import ResolvedRecipe
+from tiebreak.workflow.shared import ALONE, Shared
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,14 @@ def rows_needed(data: RunData, train: TrainSection) -> tuple[RunData, Length]:
     return replace(data, train=data.train.select(rows[:needed])), length
 
 
-def make_plan(folder: RunFolder, resolved: ResolvedRecipe, model: RunModel, groups: Groups, length: Length) -> Plan:
+def make_plan(
+    folder: RunFolder,
+    resolved: ResolvedRecipe,
+    model: RunModel,
+    groups: Groups,
+    length: Length,
+    shared: Shared = ALONE,
+) -> Plan:
     """Find path and token budget, or read what an earlier session found; the manifest keeps them.
 
     Args:
@@ -70,16 +78,28 @@ def make_plan(folder: RunFolder, resolved: ResolvedRecipe, model: RunModel, grou
         model: of the run.
         groups: the training examples that the run will see.
         length: of the run.
+        shared: what the run has in common with others: of one model and data, both are found once.
     Raises:
         InputError: the model is not causal, or trees are asked for and it gives other numbers by them.
     """
     recipe = resolved.recipe
-    check = _self_check(folder, recipe, model, groups)
+    adapter, data = recipe.model.adapter, recipe.data.model_dump_json()
+    part = (len(groups), recipe.train.shuffle and recipe.train.seed) if length.steps < length.steps_an_epoch else None
+    key = (
+        (model.fingerprint, None if adapter is None else adapter.model_dump_json(), model.precision.name),
+        (resolved.task.name, data, recipe.train.path, recipe.train.gradient_checkpointing, part),
+    )
+    earlier = folder.load_manifest()
+    check = earlier.self_check or shared.once("self-check", key, lambda: _self_check(recipe, model, groups))
     if recipe.train.path == "tree" and check.path != "tree":
         raise InputError(
             f"This model cannot take tree batches: {check.reason}.", where="train.path", fix="set train.path=auto"
         )
-    budget = _token_budget(folder, recipe, model, groups, check)
+    memory = (key, recipe.train.tokens_per_microbatch, recipe.train.reference, recipe.train.memory_share)
+    budget = earlier.tokens_per_microbatch
+    if budget is None:
+        budget, found = shared.once("token budget", memory, lambda: _token_budget(recipe, model, groups, check))
+        folder.update_manifest(budget=found)
     scorer = Scorer(check.path, model.precision.autocast, budget, resolved.measures)
     folder.update_manifest(self_check=check, tokens_per_microbatch=budget)
     return Plan(length, check, scorer)
@@ -102,10 +122,7 @@ def scoring_only(
     return Scorer(check.path, precision.autocast, budget, measures)
 
 
-def _self_check(folder: RunFolder, recipe: Recipe, model: RunModel, groups: Groups) -> SelfCheckRecord:
-    recorded = folder.load_manifest().self_check
-    if recorded is not None:
-        return recorded
+def _self_check(recipe: Recipe, model: RunModel, groups: Groups) -> SelfCheckRecord:
     check_causal(model.model, groups, plain=model.plain)
     if recipe.train.path == "padded":
         return SelfCheckRecord(path="padded", difference=None, reason="padded batches, as set", seconds=0.0)
@@ -120,14 +137,13 @@ def _checked(
     return self_check(model, groups, autocast=precision.autocast, plain=plain, windows=windows, longest=longest)
 
 
-def _token_budget(folder: RunFolder, recipe: Recipe, model: RunModel, groups: Groups, check: SelfCheckRecord) -> int:
-    """What an earlier session found, what the recipe fixes, or what fits into the memory."""
-    recorded, written = folder.load_manifest().tokens_per_microbatch, recipe.train.tokens_per_microbatch
-    share = recipe.train.memory_share
-    if recorded is not None:
-        return recorded
+def _token_budget(
+    recipe: Recipe, model: RunModel, groups: Groups, check: SelfCheckRecord
+) -> tuple[int, BudgetRecord | None]:
+    """What the recipe fixes, or what fits into the memory, and then how that was found."""
+    written, share = recipe.train.tokens_per_microbatch, recipe.train.memory_share
     if isinstance(written, int):
-        return written
+        return written, None
     found = token_budget(
         model.model,
         groups,
@@ -135,5 +151,4 @@ def _token_budget(folder: RunFolder, recipe: Recipe, model: RunModel, groups: Gr
         live_reference=recipe.train.reference == "live",
         share=share if isinstance(share, float) else None,
     )
-    folder.update_manifest(budget=BudgetRecord.model_validate(found.to_json()))
-    return found.tokens
+    return found.tokens, BudgetRecord.model_validate(found.to_json())

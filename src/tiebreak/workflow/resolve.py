@@ -57,6 +57,7 @@ def resolve(recipe: Recipe) -> ResolvedRecipe:
         InputError: an unknown objective, settings that do not go together, or a package that is not installed.
     """
     check_trackers(recipe.track)
+    _check_one_run(recipe)
     task, section = task_of(recipe), recipe.objective
     objective = None
     if task.fixed_objective is not None:
@@ -113,6 +114,15 @@ def judge_of(recipe: Recipe) -> Literal["none", "bundled"] | JudgeSection:
 
 def _objective(section: ObjectiveSection) -> Loss:
     return configured(section.name, section.settings, weight=section.weight, add=section.add)
+
+
+def _check_one_run(recipe: Recipe) -> None:
+    if recipe.sweep is not None:
+        raise InputError(
+            "This recipe is a search over many runs, and not one run.",
+            where="sweep",
+            fix="search with: tiebreak sweep RECIPE; to train once, take the section sweep out of the recipe",
+        )
 
 
 def _check_unpaired(recipe: Recipe, task: Task) -> None:

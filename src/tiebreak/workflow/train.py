@@ -18,6 +18,7 @@ from tiebreak.data.convert import write_rows
 from tiebreak.errors import InputError, Interrupted
 from tiebreak.models.embeddings import rows_of
 from tiebreak.process.host import same_host
+from tiebreak.recipe import Recipe
 from tiebreak.recipe.builtin import RecipeLike, chosen_recipe
 from tiebreak.runs import RunFolder
 from tiebreak.runs.manifest import BestRecord, LengthRecord, PrecisionRecord
@@ -30,7 +31,7 @@ from tiebreak.training.tree_trainer import TreeTrainer
 from tiebreak.workflow import messages
 from tiebreak.workflow.callback import Callback, Watching, check_callbacks
 from tiebreak.workflow.changed import open_harness
-from tiebreak.workflow.data import RunData, check_tokens, load_data
+from tiebreak.workflow.data import RunData, check_tokens, shared_data
 from tiebreak.workflow.early import begun, check_early
 from tiebreak.workflow.findings import SayFindings, say_before_training, starting_findings
 from tiebreak.workflow.finish import finish, measure_before
@@ -41,6 +42,7 @@ from tiebreak.workflow.progress import Progress, progress_of
 from tiebreak.workflow.reference import Reference, prepare_reference
 from tiebreak.workflow.resolve import ResolvedRecipe, resolve
 from tiebreak.workflow.run import Run
+from tiebreak.workflow.shared import ALONE, Shared
 from tiebreak.workflow.trainer import arguments_of, make_trainer
 
 
@@ -118,6 +120,26 @@ def sft(
     return _start(recipe, asked, "sft", out, progress, callbacks, resume_or_start, anyway)
 
 
+def train_among(
+    shared: Shared,
+    recipe: Recipe,
+    *,
+    out: Path,
+    progress: Progress,
+    callbacks: Sequence[Callback] = (),
+    anyway: bool = False,
+) -> Run:
+    """One of several runs of this process, or on with it where it was cut off: `train` with `resume_or_start`.
+
+    Args:
+        shared: what the runs have in common.
+        recipe, out, progress, callbacks, anyway: as for `train`.
+    Raises:
+        As for `train`.
+    """
+    return _start(recipe, {}, "train", out, progress, callbacks, resume_or_start=True, anyway=anyway, shared=shared)
+
+
 def _settings(
     model: Run | Path | str | None, data: str | Path | None, settings: Mapping[str, Any] | None
 ) -> dict[str, Any]:
@@ -134,17 +156,18 @@ def _start(
     callbacks: Sequence[Callback],
     resume_or_start: bool,
     anyway: bool,
+    shared: Shared = ALONE,
 ) -> Run:
     check_callbacks(callbacks)
     one_process_only()
     chosen = chosen_recipe(recipe, settings, fix=f"tiebreak.{function}(model=…, data=…), or a recipe")
     if resume_or_start and out is not None and begun(chosen, Path(out)):
-        return resume(out, progress=progress, callbacks=callbacks)
+        return _resume(out, progress, callbacks, shared)
     with same_host():
         resolved = check_early(chosen, Path(out) if out is not None else None).resolved
         folder = RunFolder.create(resolved.recipe, Path(out) if out is not None else None)
         try:
-            return _run(folder, resolved, progress_of(progress), callbacks, anyway=anyway)
+            return _run(folder, resolved, progress_of(progress), callbacks, shared, anyway=anyway)
         except InputError:
             if not folder.metrics_path.exists():  # nothing has run: the name stays free for the corrected attempt
                 folder.discard()
@@ -163,6 +186,12 @@ def resume(
     Raises:
         As for `train`.
     """
+    return _resume(path, progress, callbacks, ALONE)
+
+
+def _resume(
+    path: Run | Path | str, progress: Progress | bool | None, callbacks: Sequence[Callback], shared: Shared
+) -> Run:
     check_callbacks(callbacks)
     one_process_only()
     folder, progress = RunFolder.open(Path(path)), progress_of(progress)
@@ -170,7 +199,8 @@ def resume(
         progress.say(messages.finished_line(folder.path))
         return Run(folder)
     with same_host():
-        return _run(folder, resolve(folder.recipe()), progress, callbacks, anyway=True)  # it was begun, and goes on
+        # It was begun, and goes on.
+        return _run(folder, resolve(folder.recipe()), progress, callbacks, shared, anyway=True)
 
 
 def make_ready(
@@ -180,6 +210,7 @@ def make_ready(
     *,
     callbacks: Sequence[TrainerCallback] = (),
     anyway: bool = True,
+    shared: Shared = ALONE,
 ) -> ReadyRun:
     """Do all that comes before the first step: data, model, plan, reference, trainer.
 
@@ -189,18 +220,19 @@ def make_ready(
         progress: where progress is shown.
         callbacks: that watch the run.
         anyway: go on also where a finding says that nothing can come of it.
+        shared: what it has in common with other runs of this process.
     Raises:
         InputError: something in the recipe or the data is wrong, or nothing can come of the run.
     """
     recipe = resolved.recipe
     with timed(folder, "prepare"):
-        whole = load_data(recipe, resolved.task, progress)
+        whole = shared_data(recipe, resolved.task, progress, shared)
         data, length = rows_needed(whole, recipe.train)
         progress.say_all(messages.data_lines(whole.record))
         if len(data.train) < len(whole.train):
             progress.say(messages.needed_line(len(data.train), length.steps))
         arguments = arguments_of(folder, resolved, data, length)
-        model = prepare_model(recipe)
+        model = prepare_model(recipe, shared)
         check_tokens(data, rows_of(model.model), recipe.model.name)
         losses = {} if resolved.objective is None else resolved.objective.fingerprints
         check_unchanged(folder, data=str(data.record.fingerprint), model=model.fingerprint, objectives=losses)
@@ -219,7 +251,7 @@ def make_ready(
         found = starting_findings(recipe, data.record, model.record.parameters)
         if not folder.metrics_path.exists():  # a run that goes on has heard it
             say_before_training(found, progress, anyway=anyway)
-        plan = make_plan(folder, resolved, model, data.train, length)
+        plan = make_plan(folder, resolved, model, data.train, length, shared)
         progress.say(messages.plan_line(plan.check, plan.scorer.budget))
     with timed(folder, "reference"):
         reference = prepare_reference(resolved, model, data, plan.scorer, progress)
@@ -229,7 +261,13 @@ def make_ready(
 
 
 def _run(
-    folder: RunFolder, resolved: ResolvedRecipe, progress: Progress, callbacks: Sequence[Callback] = (), *, anyway: bool
+    folder: RunFolder,
+    resolved: ResolvedRecipe,
+    progress: Progress,
+    callbacks: Sequence[Callback],
+    shared: Shared,
+    *,
+    anyway: bool,
 ) -> Run:
     request, watching = StopRequest(), Watching(callbacks, folder.path)
     progress = replace(progress, pulse=request.check)
@@ -242,10 +280,10 @@ def _run(
     ):
         open_harness(recipe.evaluate)  # a mistyped benchmark is said before anything is loaded
         watchers = [StopOnRequest(request), *tracking.callbacks]
-        ready = make_ready(folder, resolved, progress, callbacks=watchers, anyway=anyway)
+        ready = make_ready(folder, resolved, progress, callbacks=watchers, anyway=anyway, shared=shared)
         ready.trainer.add_callback(watching)  # after all others, whose wishes for a log it has to know
         before = measure_before(
-            folder, ready.resolved, ready.model, ready.data, ready.reference, ready.trainer, progress
+            folder, ready.resolved, ready.model, ready.data, ready.reference, ready.trainer, progress, shared
         )
         with timed(folder, "train"):
             _train(ready, folder, request, progress)

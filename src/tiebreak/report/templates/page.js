@@ -28,7 +28,7 @@ function nearest(points, step) {
 }
 
 function curve(plot) {
-  const svg = plot.querySelector("svg"), data = JSON.parse(plot.dataset.hover);
+  const svg = plot.querySelector("svg"), data = JSON.parse(plot.dataset.hover), unit = data.unit ?? "step";
   const [left, top, width, height] = data.box, [first, last] = data.steps, [bottom, ceiling] = data.values;
   const steps = [...new Set(data.lines.flatMap(line => line.points.map(point => point[0])))].sort((a, b) => a - b);
   const x = step => left + width * (step - first) / (last - first);
@@ -52,13 +52,13 @@ function curve(plot) {
   function show(number, visible) {
     place = Math.min(Math.max(number, 0), steps.length - 1);
     const step = steps[place];
-    at.textContent = "step " + Math.round(step).toLocaleString("en");
+    at.textContent = `${unit} ` + Math.round(step).toLocaleString("en");
     rule.setAttribute("d", `M${x(step)} ${top}V${top + height}`);
     for (const {line, dot, words} of shown) {
       const [where, value, low, high] = nearest(line.points, step);
       let text = `${line.name} ${written(value, data.percent)}`;
       if (low !== undefined && low !== high) text += ` (${written(low, data.percent)} to ${written(high, data.percent)})`;
-      if (where !== step) text += ` at step ${Math.round(where).toLocaleString("en")}`;
+      if (where !== step) text += ` at ${unit} ${Math.round(where).toLocaleString("en")}`;
       words.textContent = text;
       dot.setAttribute("visibility", value === null ? "hidden" : "inherit");
       if (value === null) continue;
@@ -72,13 +72,13 @@ function curve(plot) {
 
   plot.tabIndex = 0;
   plot.setAttribute("role", "slider");
-  plot.setAttribute("aria-label", `${svg.getAttribute("aria-label")}: values by step`);
+  plot.setAttribute("aria-label", `${svg.getAttribute("aria-label")}: values by ${unit}`);
   plot.setAttribute("aria-valuemin", 1);
   plot.setAttribute("aria-valuemax", steps.length);
   show(place, false);
   const point = event => {
-    const seen = svg.getBoundingClientRect(), unit = seen.width / svg.viewBox.baseVal.width;
-    const step = first + (last - first) * ((event.clientX - seen.left) / unit - left) / width;
+    const seen = svg.getBoundingClientRect(), scale = seen.width / svg.viewBox.baseVal.width;
+    const step = first + (last - first) * ((event.clientX - seen.left) / scale - left) / width;
     show(steps.indexOf(nearest(steps.map(each => [each]), step)[0]), true);
   };
   plot.addEventListener("pointermove", point);
