@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ _UNUSED = re.compile(
     re.DOTALL,
 )
 
+_DRAWING = threading.Lock()  # matplotlib keeps its settings for the whole process, and a server draws in threads
+
 ON_WHITE = {"accent": "#12857c", "quiet": "#8a8a8a"}
 INK, LIGHT_GRID = "#333333", "#dddddd"
 """Colours of a picture, which has a white ground of its own and so is read on a light and on a dark page."""
@@ -59,7 +62,7 @@ def drawn_svg(draw: Callable[[Any], None], title: str, *, size: tuple[int, int],
     from matplotlib.figure import Figure
 
     settings: Any = {**_SETTINGS, "svg.hashsalt": f"tiebreak-{salt}"}
-    with matplotlib.rc_context(settings):
+    with _DRAWING, matplotlib.rc_context(settings):
         figure = Figure(figsize=(size[0] / 72, size[1] / 72))
         FigureCanvasSVG(figure)
         written = io.StringIO()

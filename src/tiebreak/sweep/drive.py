@@ -16,6 +16,7 @@ from tiebreak.sweep.board import Board
 from tiebreak.sweep.folder import SweepFolder
 from tiebreak.sweep.plan import Plan
 from tiebreak.sweep.ranking import best_of, best_repeat
+from tiebreak.sweep.state import write_state
 from tiebreak.sweep.study import Study, Trial
 from tiebreak.sweep.tracking import group_of
 from tiebreak.sweep.trial import remove_weights, run_trial
@@ -46,7 +47,7 @@ def work(plan: Plan, folder: SweepFolder, progress: Progress, write: Results) ->
     until = None if hours is None else time.monotonic() + 3600 * hours
     with board.showing():
         while until is None or time.monotonic() < until:
-            taken = _take(study, folder)
+            taken = _take(plan, study, folder)
             if taken is None:
                 break
             number, lock = taken
@@ -87,7 +88,7 @@ def _run(
     board.ended(trials, number)
 
 
-def _take(study: Study, folder: SweepFolder) -> tuple[int, IO[str]] | None:
+def _take(plan: Plan, study: Study, folder: SweepFolder) -> tuple[int, IO[str]] | None:
     """Take a trial: one whose worker is gone, or the next; None where there are no more."""
     with folder.alone():
         for trial in study.trials():
@@ -99,6 +100,7 @@ def _take(study: Study, folder: SweepFolder) -> tuple[int, IO[str]] | None:
             return None
         lock = folder.take(number)
         assert lock is not None  # nobody else could know of it
+        write_state(plan, folder, study.trials())
         return number, lock
 
 

@@ -19,6 +19,7 @@ from tiebreak.errors import InputError
 from tiebreak.files import write_text
 from tiebreak.recipe import Recipe, load_recipe
 from tiebreak.runs.folder import RunFolder, new_folder
+from tiebreak.runs.search import TRIALS
 
 SWEEPS = Path("sweeps")
 """Where searches lie whose folder nobody named."""
@@ -52,7 +53,7 @@ class SweepFolder:
     @property
     def trials(self) -> Path:
         """A run folder for each run of each trial."""
-        return self.path / "trials"
+        return self.path / TRIALS
 
     @property
     def best_recipe_path(self) -> Path:

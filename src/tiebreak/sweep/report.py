@@ -16,17 +16,20 @@ from tiebreak.sweep.importance import importances
 from tiebreak.sweep.plan import Plan, settings_text
 from tiebreak.sweep.ranking import best_of, best_repeat, ranked, spread
 from tiebreak.sweep.results import write_tables
+from tiebreak.sweep.state import values_text, write_state
 from tiebreak.sweep.study import Trial
 
 
 def write_results(plan: Plan, folder: SweepFolder, trials: Sequence[Trial]) -> None:
-    """Write results.csv, results.xlsx and report.html.
+    """Write results.csv, results.xlsx, report.html and search.json.
 
     Raises:
         RunError: the disk does not take them.
     """
     write_tables(plan, folder, trials)
-    write_search_page(shown_of(plan, folder, trials), folder.report_path)
+    shown = shown_of(plan, folder, trials)
+    write_search_page(shown, folder.report_path)
+    write_state(plan, folder, trials, shown.findings)
 
 
 def shown_of(plan: Plan, folder: SweepFolder, trials: Sequence[Trial]) -> SearchShown:
@@ -75,11 +78,7 @@ def _figures(plan: Plan, trial: Trial) -> str:
 
 def _row(plan: Plan, trial: Trial) -> list[str]:
     settings = [value_text(trial.settings[key]) if key in trial.settings else DASH for key in plan.space]
-    values = [DASH] * len(plan.goals)
-    if trial.values is not None:
-        values = [goal.written(value) for goal, value in zip(plan.goals, trial.values, strict=True)]
-    elif trial.reported:
-        values[0] = plan.goals[0].written(list(trial.reported.values())[-1])
+    values = [*values_text(plan, trial), *[DASH] * len(plan.goals)][: len(plan.goals)]
     took = DASH if trial.seconds is None else duration(trial.seconds)
     return [str(trial.number), trial.state, *settings, *values, took, trial.reason or ""]
 

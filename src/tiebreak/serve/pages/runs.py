@@ -1,11 +1,11 @@
 """The Runs page: what ran in a folder, and one run with its curves and metrics, also while it is being trained.
 
-Reads run folders as they are at this moment; a run that is being written may be half there.
+Reads run folders as they are at this moment; a run that is being written may be half there. Searches stand in the same
+list.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,16 +26,24 @@ from tiebreak.runs.folder import RunFolder, list_runs
 from tiebreak.runs.manifest import Manifest
 from tiebreak.runs.metrics_file import read_metrics
 from tiebreak.runs.public import public_manifest
+from tiebreak.runs.search import SEARCH, SaidRecord, list_searches
 from tiebreak.serve.pages.context import PageContext, Session
 from tiebreak.serve.pages.markup import PICK_JS, escaped, escaped_line, notice, pick_button, picked, rows, tag
+from tiebreak.serve.pages.searches import (
+    findings_html,
+    found_of,
+    look_at,
+    parents_of,
+    pick_of,
+    search_card,
+    search_line,
+)
 from tiebreak.serve.pages.train import TrainPart
 from tiebreak.serve.settings import ServeSettings
 
 _MOST = 50  # runs in the list
 Stamp = tuple[tuple[int, int], ...]
 _TONES = {"finished": "good", "running": "accent", "failed": "bad", "damaged": "bad"}
-_SEVERITIES = {"stop": "bad", "warning": "bad", "note": "plain"}
-_DRAWING = threading.Lock()  # matplotlib keeps its settings for the whole process
 
 
 class RunsPage:
@@ -51,10 +59,11 @@ class RunsPage:
         self.context, self.session = context, session
         self.training = TrainPart(context, session, server) if server is not None and server.training else None
         self.list = gr.HTML("", elem_id="runs-list", js_on_load=PICK_JS)
-        self.run = gr.HTML("", elem_id="runs-run")
+        self.run = gr.HTML("", elem_id="runs-run", js_on_load=PICK_JS)
         self.timer = gr.Timer(context.settings.refresh_seconds, active=False)
         quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
-        self.list.click(self.pick, session, [self.list, self.run], **quiet)
+        for shown in (self.list, self.run):
+            shown.click(self.pick, session, [self.list, self.run], **quiet)
         self.timer.tick(self.refresh, session, [self.list, self.run], **quiet)
         if self.training is not None:
             self.timer.tick(self.training.view, session, self.training.shown, **quiet)
@@ -74,17 +83,47 @@ class RunsPage:
     def refresh(self, session: Session) -> tuple[Any, ...]:
         """Show what changed since the last look."""
         runs = list_runs(self.context.runs)[:_MOST]
-        shown = _find(runs, session.run)
-        seen = ([look(run) for run in runs], shown)
+        searches = list_searches(parents_of(self.context.runs))[:_MOST]
+        shown = _find(runs, searches, session.run)
+        seen = (
+            [look(run) for run in runs],
+            [look_at(search, whole=search == shown.search) for search in searches],
+            None if shown.run is None else look(shown.run),
+            shown,
+        )
         if seen == session.seen:
             return gr.skip(), gr.skip()
         session.seen = seen
-        return run_list(runs, shown.path.name if shown else None), run_card(shown) if shown else ""
+        return run_list(runs, searches, shown), shown_card(shown)
 
 
-def _find(runs: list[RunFolder], name: str | None) -> RunFolder | None:
-    """The run of a name, else the newest."""
-    return next((run for run in runs if run.path.name == name), runs[0] if runs else None)
+@dataclass(frozen=True)
+class Shown:
+    """What is shown: a run, a search, or a run of a search; both None is nothing."""
+
+    run: RunFolder | None = None
+    search: Path | None = None
+
+
+def _find(runs: list[RunFolder], searches: list[Path], name: str | None) -> Shown:
+    """What was picked, else what began last."""
+    search, run = found_of(searches, name)
+    if search is not None:
+        return Shown(run, search)
+    for run in runs:
+        if run.path.name == name:
+            return Shown(run)
+    newest = next(iter(_newest_first(runs, searches)), None)
+    return Shown(newest) if isinstance(newest, RunFolder) else Shown(search=newest)
+
+
+def _newest_first(runs: Sequence[RunFolder], searches: Sequence[Path]) -> list[RunFolder | Path]:
+    both: list[RunFolder | Path] = [*runs, *searches]
+    return sorted(both, key=_changed, reverse=True)
+
+
+def _changed(item: RunFolder | Path) -> int:
+    return _stat(item.recipe_path if isinstance(item, RunFolder) else item / SEARCH)[0]
 
 
 @dataclass(frozen=True)
@@ -100,15 +139,30 @@ def look(run: RunFolder) -> Seen:
     return Seen(run.path, tuple(_stat(path) for path in (run.manifest_path, run.metrics_path)))
 
 
-def run_list(runs: Sequence[RunFolder], shown: str | None) -> str:
-    """The runs, each to be picked by its name."""
-    if not runs:
+def run_list(runs: Sequence[RunFolder], searches: Sequence[Path], shown: Shown) -> str:
+    """Runs and searches, each to be picked by its name, the newest first."""
+    if not runs and not searches:
         return (
             '<div class="tb-empty"><p class="tb-empty-title">There are no runs yet.</p>'
             "<p><code>tiebreak quickstart</code> makes one.</p></div>"
         )
-    lines = "".join(f"<li>{_line(summarize(run), run.path.name == shown)}</li>" for run in runs)
+    lines = "".join(
+        f"<li>{_line(summarize(item), item == shown.run)}</li>"
+        if isinstance(item, RunFolder)
+        else f"<li>{search_line(item, item == shown.search)}</li>"
+        for item in _newest_first(runs, searches)
+    )
     return f'<ul class="tb-runs">{lines}</ul>'
+
+
+def shown_card(shown: Shown) -> str:
+    """What is shown of a run or a search; a run of a search leads back to it."""
+    if shown.run is None:
+        return "" if shown.search is None else search_card(shown.search)
+    if shown.search is None:
+        return run_card(shown.run)
+    back = pick_button(pick_of(shown.search), f"← {shown.search.name}")
+    return f'<nav class="tb-back">{back}</nav>{run_card(shown.run)}'
 
 
 def run_card(run: RunFolder) -> str:
@@ -135,13 +189,16 @@ def _findings(run: RunFolder, manifest: Manifest) -> str:
         found = run_findings(run, manifest, run.recipe())
     except InputError:  # the recipe cannot be read; what else is wrong with the run is said elsewhere
         return ""
-    lines = "".join(
-        f'<li><span class="tb-tag tb-{_SEVERITIES[each.severity]}">{each.severity}</span> {escaped_line(each.title)} '
-        f'<span class="tb-quiet">{escaped_line(each.name)}: '
-        f"{escaped_line('; '.join(figure.text for figure in each.evidence), 400)}</span></li>"
+    said = [
+        SaidRecord(
+            severity=each.severity,
+            name=each.name,
+            title=each.title,
+            figures="; ".join(figure.text for figure in each.evidence),
+        )
         for each in found
-    )
-    return f'<ul class="tb-findings" id="run-findings">{lines}</ul>' if lines else ""
+    ]
+    return findings_html(said, "run-findings")
 
 
 def _line(summary: Summary, current: bool) -> str:
@@ -190,8 +247,7 @@ def _results(manifest: Manifest) -> str:
 
 @lru_cache(maxsize=16)
 def _curves(seen: Seen) -> str:
-    with _DRAWING:
-        drawn = draw_plots(read_metrics(RunFolder(seen.path).metrics_path))
+    drawn = draw_plots(read_metrics(RunFolder(seen.path).metrics_path))
     if not drawn:
         return '<p class="tb-quiet">Nothing is logged yet.</p>'
     return "".join(

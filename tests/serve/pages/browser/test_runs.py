@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.serve.pages.browser.steps import drawn, open_page, settled, until
 from tiebreak.recipe import Recipe
 from tiebreak.runs.folder import RunFolder
 from tiebreak.runs.metrics_file import append_metrics
+from tiebreak.runs.search import SearchRecord, TrialRecord, write_search
 
 
 def _run(parent: Path, name: str, status: str, **entries: Any) -> RunFolder:
@@ -100,3 +102,36 @@ def test_no_page_but_runs_looks_at_the_folder_again_and_again(page: Any, site: S
     assert asked == []
     open_page(page, "Runs")
     until(lambda: len(asked) > 2, page)
+
+
+def test_a_search_moves_on_the_page_and_leads_to_its_runs(page: Any, site: Site) -> None:
+    path = site.runs.parent / "sweeps" / "first"
+    try:
+        trials = (
+            TrialRecord(
+                number=0, state="finished", settings={"objective.beta": "0.1"}, values=("0.61",), runs=("0000",)
+            ),
+            TrialRecord(number=1, state="running", settings={"objective.beta": "0.2"}, runs=("0001",)),
+        )
+        for name, status in (("0000", "finished"), ("0001", "running")):
+            run = _run(path / "trials", name, status, length={"steps": 10, "steps_an_epoch": 10})
+            append_metrics(run.metrics_path, {"step": 2, "loss": 0.6, "eval_loss": 0.65})
+        record = SearchRecord(over=("objective.beta",), goals=("eval_loss",), limit=2, trials=trials)
+        write_search(path, record.replace(ranked=(0,), best=(0,)))
+        open_page(page, "Runs")
+        page.get_by_role("button", name="first running").click()
+        page.get_by_text("1 of 2 trials have ended").wait_for()
+        page.get_by_text("step 2 of 10").wait_for()
+        append_metrics(path / "trials" / "0001" / "metrics.jsonl", {"step": 6, "loss": 0.5, "eval_loss": 0.55})
+        page.get_by_text("step 6 of 10").wait_for()
+        RunFolder(path / "trials" / "0001").update_manifest(status="finished")
+        ended = trials[1].replace(state="finished", values=("0.55",))
+        write_search(path, record.replace(trials=(trials[0], ended), ranked=(1, 0), best=(1,)))
+        page.get_by_text("Trial 1 is the best.").wait_for()
+        page.get_by_role("button", name="1", exact=True).click()
+        page.get_by_role("heading", name="0001 finished").wait_for()
+        page.get_by_role("button", name="← first").click()
+        page.get_by_text("2 of 2 trials have ended").wait_for()
+        settled(page, site.wire)
+    finally:
+        shutil.rmtree(path.parent)
