@@ -45,6 +45,8 @@ def test_a_file_of_pairs_is_read_as_data_and_a_log_as_a_log(tmp_path: Path) -> N
 
 def test_the_bundled_preferences_have_no_warning() -> None:
     assert set(_names(diagnose("bundled:preferences")).values()) <= {"note"}
+    by_tokens = _names(diagnose("bundled:preferences", model="bundled:base"))
+    assert not by_tokens.keys() & {"no-end-token", "doubled-start-token", "system-turn-twice", "dropped-turn"}
 
 
 def test_a_model_says_what_is_cut_and_a_recipe_the_settings(tmp_path: Path) -> None:
@@ -56,7 +58,7 @@ def test_a_model_says_what_is_cut_and_a_recipe_the_settings(tmp_path: Path) -> N
         "data": {"source": "none.jsonl", "max_length": 64, "too_long": "trim_completion"},
     }
     found = _names(diagnose(data, recipe=recipe))
-    assert found["cut-by-length"] == "warning"
+    assert (found["cut-by-length"], found["no-end-token"]) == ("warning", "warning")
     assert "few-held-out" in found
 
 
