@@ -284,6 +284,7 @@ class Manifest(Record):
         objectives: of losses from outside the package, by name, SHA-256 of the file that each is written in.
         model, data, precision, device: what it was put together from.
         self_check, budget, tokens_per_microbatch, length: the plan of its steps.
+        said: names of findings over the log that were said while it trained.
         timings: seconds of each part, over all sessions.
         best: the checkpoint that was kept; None is the last step.
         before, after: held-out metrics; None where nothing was measured.
@@ -317,6 +318,7 @@ class Manifest(Record):
     budget: BudgetRecord | None = None
     tokens_per_microbatch: int | None = None
     length: LengthRecord | None = None
+    said: tuple[str, ...] = ()
     timings: Mapping[str, float] = Field(default_factory=dict)
     best: BestRecord | None = None
     before: Metrics | None = None
