@@ -44,7 +44,14 @@ class MadeUp:
         self.on_step: Callable[[Recipe, int], None] = lambda recipe, evaluation: None
 
     def __call__(
-        self, shared: Shared, recipe: Recipe, *, out: Path, progress: Progress, callbacks: Sequence[Callback] = ()
+        self,
+        shared: Shared,
+        recipe: Recipe,
+        *,
+        out: Path,
+        progress: Progress,
+        callbacks: Sequence[Callback] = (),
+        anyway: bool = False,
     ) -> Run:
         """As `train_among`."""
         self.begun.append(recipe)

@@ -94,6 +94,22 @@ def test_four_real_trials_score_the_reference_once(tmp_path: Path, monkeypatch: 
     assert again.metrics == found.best.metrics
 
 
+@pytest.mark.parametrize("anyway", [False, True])
+def test_a_trial_that_the_doctor_stops_has_failed_unless_it_is_wanted_anyway(tmp_path: Path, anyway: bool) -> None:
+    row = {"score_chosen": 1.0, "score_rejected": 9.0}  # the better scores stand under `rejected`
+    rows = [{"prompt": f"What is {n}?", "chosen": f"It is {n}.", "rejected": f"Maybe {n}.", **row} for n in range(60)]
+    data = tmp_path / "reversed.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    changes = {"data.source": str(data), "data.limit": None, "sweep.anyway": anyway, "train.max_steps": 2}
+    recipe = small(tmp_path).with_settings(changes)
+    if anyway:
+        assert {trial.state for trial in tiebreak.sweep(recipe, out=tmp_path / "search")} == {"finished"}
+        return
+    with pytest.raises(RunError, match="All 4 trials failed; the first: Nothing can come of this run"):
+        tiebreak.sweep(recipe, out=tmp_path / "search")
+    assert {trial.state for trial in open_search(tmp_path / "search")} == {"failed"}
+
+
 def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "tiebreak", "sweep", *words]
 

@@ -47,6 +47,9 @@ def sweep(
     seeds: Annotated[int | None, typer.Option(help="Runs of each trial, each with a seed of its own.")] = None,
     keep: Annotated[str | None, typer.Option(help="Whose weights stay: best, all or none.")] = None,
     settings: Settings = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Train also trials that the doctor would stop before their first step.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Train nothing: print the trials, and how long they will take.")
     ] = False,
@@ -67,6 +70,7 @@ def sweep(
         "sweep.prune": prune,
         "sweep.seeds": seeds,
         "sweep.keep": keep,
+        "sweep.anyway": anyway or None,
     }
     given = {key: value for key, value in flags.items() if value not in (None, [])}
     if worker is not None:

@@ -74,6 +74,9 @@ class SweepSection(Section):
     keep: Literal["best", "all", "none"] = Field(
         "best", description="Whose weights stay on the disk; metrics and reports of all trials do."
     )
+    anyway: bool = Field(
+        False, description="Train also a trial of which a finding says beforehand that nothing can come of it."
+    )
     storage: str | None = Field(
         None,
         description="Where the search is kept: null is a journal file in its folder; sqlite is a database there; or "

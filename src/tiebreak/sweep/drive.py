@@ -17,6 +17,7 @@ from tiebreak.sweep.folder import SweepFolder
 from tiebreak.sweep.plan import Plan
 from tiebreak.sweep.ranking import best_of, best_repeat
 from tiebreak.sweep.study import Study, Trial
+from tiebreak.sweep.tracking import group_of
 from tiebreak.sweep.trial import remove_weights, run_trial
 from tiebreak.workflow.progress import Progress
 from tiebreak.workflow.shared import Shared
@@ -40,7 +41,7 @@ def work(plan: Plan, folder: SweepFolder, progress: Progress, write: Results) ->
         Interrupted: somebody asked for it; the trials go on where they were.
         RunError: the disk is full, or no trial has a result.
     """
-    study, shared, board = Study(plan, folder), Shared(), Board(plan, progress)
+    study, shared, board = Study(plan, folder), Shared(group=group_of(folder)), Board(plan, progress)
     hours = plan.section.hours
     until = None if hours is None else time.monotonic() + 3600 * hours
     with board.showing():

@@ -22,6 +22,7 @@ from tiebreak.sweep.plan import Plan, Settings, plan_sweep
 from tiebreak.sweep.ranking import best_of
 from tiebreak.sweep.report import write_results
 from tiebreak.sweep.study import State, Study, Trial
+from tiebreak.sweep.tracking import track_search
 from tiebreak.workflow.progress import Progress, progress_of
 from tiebreak.workflow.run import Run
 
@@ -175,7 +176,9 @@ def join(path: Path | str, *, progress: Progress | bool | None = None) -> Search
     folder = SweepFolder.open(Path(path))
     plan = plan_sweep(folder.recipe())
     with same_host():
-        trials = work(plan, folder, progress_of(progress), write_results)
+        shown = progress_of(progress)
+        trials = work(plan, folder, shown, write_results)
+        track_search(plan, folder, trials, shown.say)
     return _found(folder, plan, trials)
 
 

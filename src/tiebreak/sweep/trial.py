@@ -97,7 +97,14 @@ def run_trial(
         reporting = _Reporting(study, number, plan.goals[0] if repeat == 0 else None, watch)
         try:
             recipe = plan.recipe_of(settings, repeat)
-            train_among(shared, recipe, out=run.path, progress=Progress(), callbacks=[reporting])
+            train_among(
+                shared,
+                recipe,
+                out=run.path,
+                progress=Progress(),
+                callbacks=[reporting],
+                anyway=plan.section.anyway,
+            )
         except Interrupted:
             if reporting.behind is None:
                 raise

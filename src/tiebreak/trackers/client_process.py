@@ -134,12 +134,33 @@ def _opened(settings: Mapping[str, Any], reply: Callable[..., None]) -> Session:
     fcntl.flock(lock, fcntl.LOCK_EX)
     record = folder / "run.json"
     known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    run = TrackedRun(settings["run"], folder, settings["config"], settings["recipe"])
-    client: Client = load_part(TRACKERS[settings["name"]].client)(run, known.get("id"))
+    home = Path(settings["home"]) if settings.get("home") else None
+    members = tuple(_ids([Path(each) / "run.json" for each in settings.get("members", ())]))
+    run = TrackedRun(
+        settings["run"], folder, settings["config"], settings["recipe"], settings.get("group"), home, members
+    )
+    with _alone(run.kept):  # clients make their databases, which two at once may not
+        client: Client = load_part(TRACKERS[settings["name"]].client)(run, known.get("id"))
     session = Session(client, record, lock, sent=tuple(known.get("sent", (-1, 0))), shown=known.get("shown", False))
     session.keep()
     reply(where=client.where)
     return session
+
+
+def _ids(records: Iterable[Path]) -> Iterator[str]:
+    """The ids of those runs that have one; of what failed at its start there is none."""
+    for record in records:
+        if record.is_file():
+            yield str(json.loads(record.read_text(encoding="utf-8"))["id"])
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else begins in the folder meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".begin").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def main() -> int:

@@ -1,7 +1,8 @@
 """The clients of the trackers, all in one form: a run with rows of metrics, final metrics, samples and a report.
 
-Each keeps what it writes in the run folder, works without a network or an account, and goes on with a run whose id is
-known; the tracker's own environment variables say otherwise. Made for a process that has nothing else to do: they set
+Each keeps what it writes in the run folder (the runs of a search in the folder of the search, side by side), works
+without a network or an account, and goes on with a run whose id is known; the tracker's own environment variables say
+otherwise. Made for a process that has nothing else to do: they set
 defaults in its environment.
 """
 
@@ -30,12 +31,23 @@ class TrackedRun:
         folder: the tracker's own, there already.
         config: the recipe, nested.
         recipe: the recipe as YAML.
+        group: name of the search that it is of, or that it stands for; None is a run by itself.
+        home: where the tracker keeps what is on this machine; None is its own folder.
+        members: ids in the tracker of the runs of the search that it stands for.
     """
 
     name: str
     folder: Path
     config: dict[str, Any]
     recipe: str
+    group: str | None = None
+    home: Path | None = None
+    members: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> Path:
+        """Where the tracker keeps what is on this machine."""
+        return self.home or self.folder
 
 
 class Client(Protocol):
@@ -81,9 +93,9 @@ class Wandb:
     """Weights & Biases: online where the user is logged in, else in files that `wandb sync` sends later."""
 
     def __init__(self, run: TrackedRun, known: str | None) -> None:
-        os.environ.setdefault("WANDB_DIR", str(run.folder.parent))  # wandb adds its own name
-        os.environ.setdefault("WANDB_DATA_DIR", str(run.folder / "data"))
-        os.environ.setdefault("WANDB_CACHE_DIR", str(run.folder / "cache"))
+        os.environ.setdefault("WANDB_DIR", str(run.kept.parent))  # wandb adds its own name
+        os.environ.setdefault("WANDB_DATA_DIR", str(run.kept / "data"))
+        os.environ.setdefault("WANDB_CACHE_DIR", str(run.kept / "cache"))
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         import wandb
 
@@ -95,6 +107,8 @@ class Wandb:
             "id": self.id,
             "resume": "allow",
             "config": run.config,
+            "group": run.group,
+            "job_type": None if run.group is None else "search" if run.members else "trial",
             "settings": wandb.Settings(
                 silent=True,
                 console="off",
@@ -140,13 +154,14 @@ class Trackio:
     """Trackio: a database in the run folder, or the Space that `TRACKIO_SPACE_ID` names."""
 
     def __init__(self, run: TrackedRun, known: str | None) -> None:
-        os.environ.setdefault("TRACKIO_DIR", str(run.folder))
+        os.environ.setdefault("TRACKIO_DIR", str(run.kept))
         import trackio
 
         self.trackio = trackio
         self.run = trackio.init(
             project=os.environ.get("TRACKIO_PROJECT", PROJECT),
             name=run.name,
+            group=run.group,
             config=flat(run.config),
             resume="must" if known else "never",
             embed=False,
@@ -189,14 +204,17 @@ class MLflow:
 
         self.metric = Metric
         named = os.environ.get("MLFLOW_TRACKING_URI")
-        self.client = MlflowClient(tracking_uri=named or f"sqlite:///{run.folder / 'mlflow.db'}")
-        self.where = f"sent to {named}" if named else f"in {run.folder / 'mlflow.db'}"
+        self.client = MlflowClient(tracking_uri=named or f"sqlite:///{run.kept / 'mlflow.db'}")
+        self.where = f"sent to {named}" if named else f"in {run.kept / 'mlflow.db'}"
         if known is not None:
             self.id = known
             self.client.update_run(known, status="RUNNING")
             return
-        experiment = self._experiment(None if named else (run.folder / "artifacts").as_uri())
-        self.id = self.client.create_run(experiment, run_name=run.name).info.run_id
+        experiment = self._experiment(None if named else (run.kept / "artifacts").as_uri())
+        tags = {} if run.group is None else {"tiebreak.sweep": run.group}
+        self.id = self.client.create_run(experiment, run_name=run.name, tags=tags).info.run_id
+        for member in run.members:
+            self.client.set_tag(member, "mlflow.parentRunId", self.id)  # shown beneath this one
         params = [Param(name, str(value)[:500]) for name, value in flat(run.config).items()]
         for start in range(0, len(params), 100):
             self.client.log_batch(self.id, params=params[start : start + 100])

@@ -45,6 +45,19 @@ _PATIENCE_AFTER_FAILURE = 10.0
 
 
 @dataclass(frozen=True)
+class Group:
+    """What several runs belong to: a search. Trackers show them together.
+
+    Attributes:
+        name: of the search.
+        folder: of the search; trackers keep all its runs there, side by side.
+    """
+
+    name: str
+    folder: Path
+
+
+@dataclass(frozen=True)
 class Tracking:
     """The trackers of a run; as a context manager it closes them however the run ends.
 
@@ -79,7 +92,24 @@ class Tracking:
             for name, value in (measured or {}).items()
             if value is not None
         }
-        steps = manifest.length.steps if manifest.length is not None else 0
+        self.ended(metrics, manifest.length.steps if manifest.length is not None else 0, samples, report_path)
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Send a row to each, with its `step`."""
+        for tracker in self.trackers:
+            tracker.log(row)
+
+    def ended(
+        self, metrics: Mapping[str, float], steps: int, samples: Sequence[Mapping[str, Any]], report_path: Path
+    ) -> None:
+        """Send final metrics as they are named, samples and the report.
+
+        Args:
+            metrics: by name.
+            steps: of the run.
+            samples: the rows of samples.json.
+            report_path: an HTML file.
+        """
         for tracker in self.trackers:
             tracker.finish(metrics, steps, samples, report_path)
 
@@ -113,6 +143,8 @@ def open_tracking(
     recipe: Recipe,
     say: Callable[[str], None],
     patience: float = PATIENCE,
+    group: Group | None = None,
+    members: Sequence[Path] = (),
 ) -> Tracking:
     """The trackers of a run, to be used in a `with` statement.
 
@@ -122,17 +154,23 @@ def open_tracking(
         recipe: the run's settings.
         say: called with a line on where each tracker shows the run, and one on each that fails.
         patience: longest wait at the end, in seconds.
+        group: what the run belongs to, or stands for.
+        members: folders of the runs that it stands for.
     """
     path = Path(os.path.abspath(folder))  # noqa: PTH100 - a link keeps its name, which is the run's
+    title = RunFolder(path).title
     settings = {
-        "run": RunFolder(path).title,
+        "run": title if group is None or members else f"{group.name}-{title}",
         "config": recipe.model_dump(by_alias=True, mode="json"),
         "recipe": recipe.to_yaml(),
+        "group": None if group is None else group.name,
     }
-    trackers = [
-        TrackerProcess(name, {**settings, "name": name, "folder": str(path / FOLDER / name)}, say)
-        for name in dict.fromkeys(names)
-    ]
+    trackers = []
+    for name in dict.fromkeys(names):
+        home = None if group is None else os.path.abspath(group.folder / FOLDER / name)  # noqa: PTH100
+        known = [os.path.abspath(member / FOLDER / name) for member in members]  # noqa: PTH100
+        own = {"name": name, "folder": str(path / FOLDER / name), "home": home, "members": known}
+        trackers.append(TrackerProcess(name, {**settings, **own}, say))
     return Tracking(tuple(trackers), patience)
 
 

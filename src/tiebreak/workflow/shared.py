@@ -10,6 +10,8 @@ import copy
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from tiebreak.trackers.tracking import Group
+
 T = TypeVar("T")
 
 
@@ -18,10 +20,12 @@ class Shared:
 
     Args:
         keeps: how many of each kind; of models the newest alone stays, since they are large.
+        group: under which trackers show the runs together.
     """
 
-    def __init__(self, keeps: int = 4) -> None:
+    def __init__(self, keeps: int = 4, group: Group | None = None) -> None:
         self._keeps = keeps
+        self.group = group
         self._kept: dict[str, dict[Hashable, Any]] = {}
 
     def once(self, kind: str, key: Hashable, make: Callable[[], T]) -> T:

@@ -276,7 +276,9 @@ def _run(
         folder.locked(),
         recorded_session(folder, resolved.task.name),
         request.listening(progress.say),
-        open_tracking(recipe.track, folder=folder.path, recipe=recipe, say=progress.say) as tracking,
+        open_tracking(
+            recipe.track, folder=folder.path, recipe=recipe, say=progress.say, group=shared.group
+        ) as tracking,
     ):
         open_harness(recipe.evaluate)  # a mistyped benchmark is said before anything is loaded
         watchers = [StopOnRequest(request), *tracking.callbacks]

@@ -78,6 +78,28 @@ def test_by_accuracy_where_no_loss_is_known() -> None:
         assert (found is not None) is expected, (held, examples)
 
 
+@pytest.mark.parametrize(
+    ("train", "held", "expected"),
+    [
+        (0.690, [0.6929, 0.6926, 0.6924], None),  # margins of a hair: right on all of them, and sure of none
+        (0.30, [0.68, 0.62, 0.58], "note"),  # sure of its own pairs, and others still gain
+        (0.30, [0.58, 0.57, 0.571], "warning"),  # others gain no more
+        (0.05, [0.60], "warning"),  # one look does not say whether they gain
+    ],
+)
+def test_an_accuracy_that_others_lack_is_weighed_by_the_losses(
+    train: float, held: list[float], expected: str | None
+) -> None:
+    curves = {
+        "rewards/accuracies": [(step, 1.0) for step in range(10, 210, 10)],
+        "eval_rewards/accuracies": [(200, 0.64)],
+        "loss": [(step, train) for step in range(10, 210, 10)],
+        "eval_loss": [(100 + 50 * look, value) for look, value in enumerate(held)],
+    }
+    found = memorising(facts_of(curves, held_out=300))
+    assert (found.severity if found else None) == expected
+
+
 def test_one_lucky_batch_is_no_proof() -> None:
     curves = {"rewards/accuracies": [(10, 0.75), (20, 0.5), (30, 1.0)], "eval_rewards/accuracies": [(30, 0.6)]}
     assert memorising(facts_of(curves)) is None

@@ -1,7 +1,7 @@
 """Memorising: the model knows its training pairs by heart and gets no better, or worse, on others.
 
-By losses where both are logged, else by accuracies. Held-out data is the same at each evaluation; training rows are of
-other pairs each, so only their means over several rows are looked at.
+By losses where both are logged, and by accuracies, which say less: the smallest margin is right too. Held-out data is
+the same at each evaluation; training rows are of other pairs each, so only their means over several are looked at.
 """
 
 from __future__ import annotations
@@ -67,6 +67,9 @@ def _by_accuracy(facts: Facts, log: TrainingLog) -> Finding | None:
     lucky = train.count == 1 and min(trained.values[-2:]) < _ALL
     if train.value < _ALL or lucky or held > train.value - 0.1 or most > train.value - 0.05:
         return None
+    severity = _by_margins(log)
+    if severity is None:
+        return None
     since = len(trained) - 1
     while since > 0 and trained.values[since - 1] >= _ALL:
         since -= 1
@@ -74,7 +77,18 @@ def _by_accuracy(facts: Facts, log: TrainingLog) -> Finding | None:
     if len(evaluated) > 1:
         figures.append(log.figure(ACCURACY.recorded, evaluated.at[0], evaluated.values[0]))
     figures.append(log.figure(ACCURACY.recorded, evaluated.at[-1], held))
-    return _memorised(facts, log, tuple(figures), "warning")
+    return _memorised(facts, log, tuple(figures), severity)
+
+
+def _by_margins(log: TrainingLog) -> Severity | None:
+    """What an accuracy that others lack means by the losses: nothing where they are one, little while others gain."""
+    trained, evaluated = log.curve(LOSS.name), log.evaluated(LOSS.name)
+    if len(trained) == 0 or len(evaluated) < 2:
+        return "warning"
+    held = evaluated.values[-1]
+    if ending(trained).value >= 0.9 * held:
+        return None
+    return "note" if evaluated.lowest == len(evaluated) - 1 else "warning"
 
 
 def _memorised(facts: Facts, log: TrainingLog, figures: tuple[Figure, ...], severity: Severity) -> Finding:
