@@ -10,6 +10,7 @@ from tests.doctor.made import log_of
 from tiebreak.doctor import settings
 from tiebreak.doctor.facts import Facts
 from tiebreak.recipe import Recipe, parse_recipe, parse_value
+from tiebreak.runs.manifest import DataRecord
 
 
 def facts(**recipe: Any) -> Facts:
@@ -26,7 +27,12 @@ def facts(**recipe: Any) -> Facts:
         ("mine/Model-7B", 9e-5, ("rate-too-high", "warning")),
         ("mine/Model-7B", 1e-4, ("rate-too-high", "stop")),
         ({"name": "mine/Model-7B", "adapter": "lora"}, 1e-3, ("rate-too-high", "stop")),
-        ("mine/unknown", 1.0, ("rate-too-high", "warning")),
+        ("mine/unknown", 0.09, ("rate-too-high", "warning")),
+        ("mine/unknown", 0.1, ("rate-too-high", "stop")),
+        ("bundled:base", 0.1, ("rate-too-high", "stop")),
+        ("bundled:base", 0.09, None),
+        ("bundled:base", 1e-12, ("rate-too-low", "stop")),
+        ("bundled:base", 2e-12, None),
         ("mine/Model-7B", 1e-8, ("rate-too-low", "note")),
         ("mine/Model-7B", "auto", None),
         ("Qwen/Qwen2-0.5B", 1e-5, ("rate-too-high", "warning")),
@@ -50,6 +56,9 @@ def test_the_learning_rate(model: Any, rate: Any, expected: tuple[str, str] | No
 def test_a_rate_of_another_kind_of_objective_is_not_judged() -> None:
     for objective in ("supervised", "orpo", "kto", "ipo", "mine:loss"):
         assert settings.learning_rate(facts(objective=objective, train={"learning_rate": 1e-3})) is None
+        extreme = settings.learning_rate(facts(objective=objective, train={"learning_rate": 1.0}))
+        assert extreme is not None
+        assert extreme.severity == "stop"
     assert settings.learning_rate(facts(objective="simpo", train={"learning_rate": 1e-5})) is not None
 
 
@@ -58,7 +67,7 @@ def test_of_a_log_alone_nobody_knows_what_was_trained() -> None:
     assert high is not None
     assert (high.name, high.severity, high.sure) == ("rate-too-high", "note", "possible")
     assert settings.learning_rate(Facts(log=log_of({"learning_rate": [(1, 1e-5)]}))) is None
-    assert settings.learning_rate(Facts(log=log_of({"learning_rate": [(1, 1e-9)]}))) is None
+    assert settings.learning_rate(Facts(log=log_of({"learning_rate": [(1, 1e-13)]}))) is None
 
 
 @pytest.mark.parametrize(
@@ -112,6 +121,18 @@ def test_what_is_held_out(data: dict[str, Any], held_out: int | None, expected: 
     recipe = facts(data={"source": "prefs.jsonl", **data}).recipe
     finding = settings.held_out_size(Facts(recipe=recipe, held_out=held_out))
     assert (None if finding is None else (finding.name, finding.severity)) == expected
+
+
+def test_the_best_model_cannot_be_kept_where_nothing_is_held_out() -> None:
+    recipe = facts(data={"source": "prefs.jsonl", "eval_fraction": 0.05}).recipe
+    none = DataRecord(source="prefs.jsonl", train=9, held_out=0, held_out_dropped={"too long": 1})
+    finding = settings.held_out_size(Facts(recipe=recipe, data=none))
+    assert finding is not None
+    assert (finding.name, finding.severity) == ("no-evaluation", "warning")
+    assert "held-out examples 0; held-out examples that were dropped 1" in finding.line
+    assert "keep_best: eval_loss" in finding.means
+    some = settings.held_out_size(Facts(recipe=recipe, data=none.model_copy(update={"held_out": 500})))
+    assert some is None
 
 
 def test_the_interval_of_few_pairs_is_said() -> None:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from tiebreak.formatting.numbers import decimal, duration, hundredths, plain, signed, when, wilson
+from tiebreak.formatting.numbers import decimal, duration, hundredths, plain, share_of, signed, when, wilson
 
 
 def test_the_interval_of_a_share_stays_within_nought_and_one() -> None:
@@ -24,6 +24,7 @@ def test_figures_are_written_for_people() -> None:
         "2 h 5 min",
     ]
     assert [plain(value) for value in (1e-6, 0.05, 12.5, 1e20)] == ["1e-6", "0.05", "12.5", "1e20"]
+    assert share_of(1200, 4800) == "1,200 of 4,800 (25.0%)"
     assert when("2026-03-02T10:15:00+00:00") == "2026-03-02 10:15 UTC"
     assert when("yesterday") == "yesterday"
 

@@ -12,8 +12,11 @@ from typer.testing import CliRunner
 
 from tests.recipe.conftest import OVERRIDES, RECOMMENDED, SEEDS, SWEEPS, VARIANTS, AllRan
 from tiebreak.cli.runs import app
+from tiebreak.doctor import template
+from tiebreak.doctor.facts import Facts
 from tiebreak.recipe import Recipe
 from tiebreak.recipe.builtin import recipe_named
+from tiebreak.runs.manifest import DataRecord
 from tiebreak.workflow.resolve import resolve
 
 # Whole runs, which take a minute together.
@@ -141,6 +144,15 @@ def test_a_recipe_runs_from_the_hub(name: str, all_ran: AllRan) -> None:
     asked = all_ran.hub.requests
     assert any(each.startswith(f"GET /{recipe.model.name}/") and each.endswith("/model.safetensors") for each in asked)
     assert any(f"/datasets/{recipe.data.source}/" in request for request in asked)
+
+
+@pytest.mark.parametrize("name", RECOMMENDED)
+def test_no_template_doubles_or_drops_anything(name: str, all_ran: AllRan) -> None:
+    record = DataRecord.model_validate(all_ran[name].manifest["data"])
+    assert record.written is not None
+    assert record.written.looked_at == record.train
+    rules = (template.no_end_token, template.doubled_start_token, template.system_turn_twice, template.dropped_turn)
+    assert [rule(Facts(data=record)) for rule in rules] == [None] * len(rules)
 
 
 @every_seed

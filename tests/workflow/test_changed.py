@@ -52,7 +52,7 @@ def _kl(small: Small, name: str, **settings: object) -> KlRecord:
 
 @pytest.mark.parametrize("adapter", [None, "lora"])
 def test_a_model_that_did_not_move_has_no_kl_and_one_that_did_has_some(small: Small, adapter: str | None) -> None:
-    still = _kl(small, "still", model__adapter=adapter, train__learning_rate=1e-12, train__max_steps=1)
+    still = _kl(small, "still", model__adapter=adapter, train__learning_rate=1e-11, train__max_steps=1)
     assert still.value is not None
     assert still.value.value == pytest.approx(0.0, abs=1e-5)
     moved = _kl(small, "moved", model__adapter=adapter, train__learning_rate=3e-2)

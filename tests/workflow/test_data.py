@@ -97,3 +97,25 @@ def test_each_task_has_its_own_completions(task: TaskName, columns: int, source:
     data = loaded(source, task)
     assert {len(group.completions) for group in data.train} == {columns}
     assert (data.record.labels is not None) == (task == "unpaired")
+
+
+def test_completions_that_a_limit_left_without_an_end_are_counted(source: Path) -> None:
+    whole = loaded(source).record.written
+    assert whole is not None
+    assert whole.without_end == {}
+    cut = loaded(source, data__too_long="trim_completion", data__eval_fraction=0.0)
+    assert cut.record.written is not None
+    assert {side: seen.count for side, seen in cut.record.written.without_end.items()} == {"chosen": 2}
+    assert cut.record.written.without_end["chosen"].examples == ("row 37", "row 38")
+    numbers = [
+        number for number, group in enumerate(cut.train) if group.completions[0][-1] != cut.tokenizer.eos_token_id
+    ]
+    assert [cut.train_rows[number]["prompt"][-1]["content"] for number in numbers] == ["Long 0?", "Long 1?"]
+
+
+@pytest.mark.parametrize("task", ["preference", "unpaired", "supervised"])
+def test_what_the_template_does_is_counted_for_every_task(task: TaskName, source: Path) -> None:
+    data = loaded(source, task)
+    assert data.record.written is not None
+    assert data.record.written.looked_at == data.record.train
+    assert data.record.written.lost_completions.count == 0

@@ -45,6 +45,8 @@ def test_a_file_of_pairs_is_read_as_data_and_a_log_as_a_log(tmp_path: Path) -> N
 
 def test_the_bundled_preferences_have_no_warning() -> None:
     assert set(_names(diagnose("bundled:preferences")).values()) <= {"note"}
+    by_tokens = _names(diagnose("bundled:preferences", model="bundled:base"))
+    assert not by_tokens.keys() & {"no-end-token", "doubled-start-token", "system-turn-twice", "dropped-turn"}
 
 
 def test_a_model_says_what_is_cut_and_a_recipe_the_settings(tmp_path: Path) -> None:
@@ -56,8 +58,52 @@ def test_a_model_says_what_is_cut_and_a_recipe_the_settings(tmp_path: Path) -> N
         "data": {"source": "none.jsonl", "max_length": 64, "too_long": "trim_completion"},
     }
     found = _names(diagnose(data, recipe=recipe))
-    assert found["cut-by-length"] == "warning"
+    assert (found["cut-by-length"], found["no-end-token"]) == ("warning", "warning")
     assert "few-held-out" in found
+
+
+@pytest.mark.parametrize("label", [False, True])
+def test_rows_that_are_no_pairs_are_looked_at_too(tmp_path: Path, label: bool) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [{"prompt": f"What is {n}?", "completion": "It is that. " * n} for n in range(1, 41)]
+    labelled = [{**row, "label": n % 2 == 0} if label else row for n, row in enumerate(rows)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in labelled))
+    for model in (None, "bundled:base"):
+        found = diagnose(path, model=model)
+        assert found.facts.data is not None
+        assert found.facts.data.traits is None
+        assert _names(found) == {"few-pairs": "warning"}
+    with pytest.raises(InputError, match="one answer each"):
+        diagnose(path, recipe="quickstart")  # which is for pairs
+
+
+def test_data_are_read_as_the_flags_say(tmp_path: Path) -> None:
+    folder = tmp_path / "set" / "inner"
+    folder.mkdir(parents=True)
+    path = _pairs(folder / "test.jsonl")
+    renamed = (
+        path.read_text().replace('"prompt"', '"asked"').replace('"chosen"', '"one"').replace('"rejected"', '"two"')
+    )
+    path.write_text('{"asked": "a", "one": "", "two": \n' + renamed)
+    flags = ["--data-dir", "inner", "--split", "test", "--columns", "prompt=asked,chosen=two,rejected=one"]
+    words = ["doctor", str(tmp_path / "set"), *flags, "--set", "data.eval_fraction=0", "--limit", "40", "--json"]
+    refused = CliRunner().invoke(app, words).exception
+    assert isinstance(refused, InputError)
+    assert "--skip-bad-rows" in str(refused.fix)
+    found = json.loads(CliRunner().invoke(app, [*words, "--skip-bad-rows"]).stdout)
+    longer = next(each for each in found["findings"] if each["name"] == "length-bias")
+    assert longer["title"] == "the shorter completion is mostly the chosen one"
+    settings = {"data.columns": {"prompt": "asked", "chosen": "one", "rejected": "two"}, "data.skip_bad_rows": True}
+    assert "length-bias" in _names(diagnose(path, settings=settings))
+
+
+def test_settings_change_a_recipe_or_name_the_model(tmp_path: Path) -> None:
+    data = _pairs(tmp_path / "prefs.jsonl", words=100)
+    cut = {"data.max_length": 64, "data.too_long": "trim_completion"}
+    assert "no-end-token" not in _names(diagnose(data, settings=cut))  # without a tokenizer nothing is cut
+    assert "no-end-token" in _names(diagnose(data, settings={**cut, "model.name": "bundled:base"}))
+    assert "no-end-token" in _names(diagnose(data, model="bundled:base", settings=cut))
+    assert "no-evaluation" in _names(diagnose(recipe="quickstart", settings={"data.eval_fraction": 0.0}))
 
 
 def test_a_folder_of_shards_is_data_and_a_run_a_run(tmp_path: Path, small: Small) -> None:
@@ -81,6 +127,14 @@ def test_a_folder_of_shards_is_data_and_a_run_a_run(tmp_path: Path, small: Small
         (["log.jsonl", "--model", "bundled:base"], "A model is for data"),
         (["log.jsonl", "--data", "prefs.jsonl"], "one after the other"),
         (["--data", "none.jsonl"], "none.jsonl"),
+        (["none.jsonl", "--split", "test"], "no run 'none.jsonl'"),
+        (["prefs.jsonl", "--columns", "prompt=a,chosen=b,rejected=c"], "no column 'a'"),
+        (["bad.jsonl"], "--skip-bad-rows"),
+        (["prefs.jsonl", "--set", "data.source=b.jsonl"], "not set by 'data.source'"),
+        (["prefs.jsonl", "--set", "data.limt=5"], "data.limt"),
+        (["prefs.jsonl", "--limit", "5", "--set", "data.limit=6"], "two values"),
+        (["prefs.jsonl", "--set", "train.learning_rate=1"], "judged as a whole"),
+        (["log.jsonl", "--split", "test"], "this is neither"),
         ([], "nothing to look at"),
     ],
 )
@@ -91,6 +145,7 @@ def test_what_cannot_be_looked_at_is_said(
     _pairs(tmp_path / "prefs.jsonl")
     Path("notes.txt").write_text("Just a text.\n")
     Path("empty.jsonl").touch()
+    Path("bad.jsonl").write_text("{not JSON\n" + Path("prefs.jsonl").read_text())
     Path("log.jsonl").write_text('{"step": 1, "loss": 0.69}\n{"step": 2, "loss": 0.68}\n')
     error = CliRunner().invoke(app, ["doctor", *arguments]).exception
     assert isinstance(error, InputError)

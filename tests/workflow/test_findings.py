@@ -150,6 +150,11 @@ def test_while_it_trains_each_warning_is_said_once(tmp_path: Path, monkeypatch: 
     found.append(STOP)
     evaluated()
     assert lines.said[1:] == ["stop a-stop: hopeless"]
+    assert folder.load_manifest().said == ("a-warning", "a-stop")
+    saying = SayFindings(folder, ["known"], lines.progress)  # as when the run goes on
+    evaluated()
+    evaluated()
+    assert len(lines.said) == 2
 
 
 def test_looks_at_a_long_log_take_a_hundredth_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

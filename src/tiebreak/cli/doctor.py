@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from tiebreak.cli.data import Config, DataDir, Revision, Split, TransformName
+from tiebreak.cli.train import Columns, Limit, Schema, Settings, SkipBadRows, flag_settings, parsed_settings
 from tiebreak.doctor.finding import Severity
 
 EXAMPLE = "Example: tiebreak doctor trainer_state.json --held-out 500"
@@ -32,6 +34,16 @@ def doctor(
         str | None,
         typer.Option(help="Read the data by this model's tokenizer and template: what is cut."),
     ] = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+    split: Split = None,
+    revision: Revision = None,
+    schema: Schema = None,
+    columns: Columns = None,
+    transform: TransformName = None,
+    skip_bad_rows: SkipBadRows = None,
+    limit: Limit = None,
+    settings: Settings = None,
     held_out: Annotated[
         int | None, typer.Option(min=1, help="Number of held-out examples, where the log does not say.")
     ] = None,
@@ -51,6 +63,21 @@ def doctor(
     from tiebreak.doctor.written import written
     from tiebreak.workflow.diagnose import diagnose
 
+    flags = flag_settings(
+        {
+            "config": config,
+            "data_dir": data_dir,
+            "split": split,
+            "revision": revision,
+            "schema": schema,
+            "columns": columns,
+            "transform": transform,
+            "skip_bad_rows": skip_bad_rows,
+            "limit": limit,
+        }
+    )
+    changes = {key: value for key, value in flags.items() if value is not None}
+    changes |= parsed_settings(settings or [], {**changes, "model.name": model})
     found = diagnose(
         logged,
         recipe=recipe,
@@ -58,6 +85,7 @@ def doctor(
         objective=objective,
         data=data,
         model=model,
+        settings=changes,
         progress=stderr_progress(),
     )
     if as_json:

@@ -70,6 +70,11 @@ _KEYS = {
     "track": "track",
     "data": "data.source",
     "eval_data": "data.eval_source",
+    "config": "data.config",
+    "data_dir": "data.data_dir",
+    "split": "data.split",
+    "revision": "data.revision",
+    "transform": "data.transform",
     "max_length": "data.max_length",
     "limit": "data.limit",
     "schema": "data.schema",
@@ -86,8 +91,12 @@ _KEYS = {
 }
 
 
-def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of the recipe that the flags among a command's arguments stand for."""
+def flag_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of the recipe that the flags among a command's arguments stand for; None is a flag that was not given.
+
+    Args:
+        given: arguments by name.
+    """
     flags = {key: given[name] for name, key in _KEYS.items() if name in given}
     if flags.get("data.columns") is not None:
         from tiebreak.data.forms.roles import parse_flag
@@ -126,7 +135,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on preferences."""
-    flags = _flags(locals())
+    flags = flag_settings(locals())
     _train(Asked("train", recipe, flags, settings or [], out, resume, resume_or_start, check, anyway, as_json))
 
 
@@ -158,7 +167,7 @@ def sft(
     as_json: AsJson = False,
 ) -> None:
     """Teach a model to give the completions of demonstrations (or the chosen ones of preferences)."""
-    flags = _flags(locals())
+    flags = flag_settings(locals())
     flags["objective.name"] = "supervised"
     _train(Asked("sft", recipe, flags, settings or [], out, resume, resume_or_start, check, anyway, as_json))
 

@@ -37,11 +37,11 @@ def cut_by_length(facts: Facts) -> Finding | None:
         return None
     evidence = [Figure("examples within the other limits", whole, numbers.whole(whole))]
     if gone:
-        evidence.append(Figure("dropped as too long", gone, _of(gone, whole)))
+        evidence.append(Figure("dropped as too long", gone, numbers.share_of(gone, whole)))
     if cut:
-        evidence.append(Figure("cut", cut, _of(cut, whole)))
+        evidence.append(Figure("cut", cut, numbers.share_of(cut, whole)))
     if completions:
-        evidence.append(Figure("of them completions cut", completions, _of(completions, whole)))
+        evidence.append(Figure("of them completions cut", completions, numbers.share_of(completions, whole)))
     longest = data.tokens.get("prompt")
     limit = facts.recipe.data.max_length if facts.recipe is not None else None
     change = {} if limit is None else {"data.max_length": str(2 * limit)}
@@ -139,7 +139,11 @@ def near_held_out(facts: Facts) -> Finding | None:
         severity="warning" if share >= _NEAR_WARNING else "note",
         title="held-out prompts are nearly those of training",
         evidence=(
-            Figure("held-out prompts with a near twin", found.near_held_out, _of(found.near_held_out, found.held_out)),
+            Figure(
+                "held-out prompts with a near twin",
+                found.near_held_out,
+                numbers.share_of(found.near_held_out, found.held_out),
+            ),
         ),
         means="Equal prompts never stand on both sides, but these differ by a few words. What the model remembers "
         "helps there, so held-out figures are better than those on new prompts will be.",
@@ -199,8 +203,8 @@ def style_bias(facts: Facts) -> Finding | None:
         title=f"{what} tells the sides apart",
         evidence=(
             Figure(f"accuracy of that rule, it being {best.side}", accuracy, numbers.with_interval(accuracy, interval)),
-            Figure(f"on the {best.side} side alone", best.there, _of(best.there, best.pairs)),
-            Figure("on the other side alone", best.elsewhere, _of(best.elsewhere, best.pairs)),
+            Figure(f"on the {best.side} side alone", best.there, numbers.share_of(best.there, best.pairs)),
+            Figure("on the other side alone", best.elsewhere, numbers.share_of(best.elsewhere, best.pairs)),
         ),
         means="A model can learn this feature in place of what makes an answer better. Mostly the two sides were "
         "written by different models, or by different instructions.",
@@ -244,7 +248,9 @@ def mixed_scripts(facts: Facts) -> Finding | None:
         name="mixed-scripts",
         severity="warning" if share >= _SCRIPT_WARNING else "note",
         title="the two sides are written in different scripts",
-        evidence=(Figure("pairs of two scripts", found.other_script, _of(found.other_script, found.looked_at)),),
+        evidence=(
+            Figure("pairs of two scripts", found.other_script, numbers.share_of(found.other_script, found.looked_at)),
+        ),
         means="Such a pair teaches a language, not an answer. The model will answer in the one that is chosen, also "
         "where it was asked in the other.",
         advice=("Leave such pairs out with `data.transform`, unless the language is what you want to teach.",),
@@ -263,7 +269,9 @@ def one_source(facts: Facts) -> Finding | None:
         name="one-source",
         severity="note",
         title="one source has nearly all pairs",
-        evidence=(Figure(f"pairs of {name}", found.of_main_source, _of(found.of_main_source, found.looked_at)),),
+        evidence=(
+            Figure(f"pairs of {name}", found.of_main_source, numbers.share_of(found.of_main_source, found.looked_at)),
+        ),
         means="Figures over all pairs are figures over this source. What the others were added for hardly counts.",
         advice=("Look at the held-out accuracy by source, which the report has.",),
         source="Definition: counted on these rows.",
@@ -281,7 +289,9 @@ def private_text(facts: Facts) -> Finding | None:
         name="private-text",
         severity="note",
         title="there is private text in the data",
-        evidence=tuple(Figure(what, count, _of(count, found.looked_at)) for what, count in figures if count),
+        evidence=tuple(
+            Figure(what, count, numbers.share_of(count, found.looked_at)) for what, count in figures if count
+        ),
         means="What stands in the text can be learned by heart and said to anybody. Keys that stand in a data set "
         "count as known to others.",
         advice=("Take them out with `data.transform` before you train, and renew keys that are real.",),
@@ -306,7 +316,7 @@ def _dropped(
         name=name,
         severity="warning" if share >= bounds[1] else "note",
         title=title,
-        evidence=(Figure("pairs", count, _of(count, made)),),
+        evidence=(Figure("pairs", count, numbers.share_of(count, made)),),
         means=means,
         advice=("`tiebreak data inspect` shows what was read of which column, and samples.",),
         source="Definition: counted on these rows.",
@@ -323,10 +333,6 @@ def _made(data: DataRecord) -> int:
 
 def _traits(facts: Facts) -> TraitsRecord | None:
     return None if facts.data is None else facts.data.traits
-
-
-def _of(count: int, whole: int) -> str:
-    return f"{count:,} of {whole:,} ({_share(count / whole)})"
 
 
 def _share(share: float) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tiebreak.doctor import answers, data, settings
+from tiebreak.doctor import answers, data, settings, template
 from tiebreak.doctor.facts import Facts
 from tiebreak.doctor.finding import Finding, ordered
 from tiebreak.doctor.log import TrainingLog, said
@@ -81,6 +81,10 @@ RULES: tuple[Rule, ...] = (
     Rule(("answers-longer",), answers.longer, over="answers"),
     Rule(("reversed-columns",), data.reversed_scores, over="data"),
     Rule(("cut-by-length",), data.cut_by_length, over="data", covers=frozenset({"length-limit-short"})),
+    Rule(("no-end-token",), template.no_end_token, over="data"),
+    Rule(("doubled-start-token",), template.doubled_start_token, over="data"),
+    Rule(("system-turn-twice",), template.system_turn_twice, over="data"),
+    Rule(("dropped-turn",), template.dropped_turn, over="data"),
     Rule(("few-pairs",), data.few_pairs, over="data"),
     Rule(("equal-completions",), data.equal_completions, over="data"),
     Rule(("contradicting-pairs",), data.contradicting_pairs, over="data"),

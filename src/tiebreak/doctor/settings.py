@@ -22,6 +22,7 @@ from tiebreak.tasks import TASKS
 
 _SMALL, _LENIENT = 0.5e9, 10.0
 _FAR, _UNUSUAL = 10.0, 3.0
+_NEVER_ABOVE, _NEVER_BELOW = 0.1, 1e-12  # rates of no model, of whatever size
 _HOPELESS = 100.0  # times the highest published rate, for a model of a size that was published
 _FEW_HELD_OUT, _SOME_HELD_OUT = 30, 200
 _SHORT = 64
@@ -31,6 +32,8 @@ _BATCH = 8
 def learning_rate(facts: Facts) -> Finding | None:
     """The rate is far above or below those that were published for such a run."""
     rate, size, family = facts.rate, facts.size, _family(facts)
+    if facts.recipe is not None and rate is not None and not _NEVER_BELOW < rate < _NEVER_ABOVE:
+        return _hopeless_rate(facts, rate)
     if rate is None or family is None or (size is not None and size < UNKNOWN_BELOW):
         return None
     # Of a log alone nobody knows whether an adapter was trained: the wider bound holds.
@@ -51,6 +54,31 @@ def learning_rate(facts: Facts) -> Finding | None:
     if facts.recipe is not None and rate < 0.999 * below:
         return _rate_finding("rate-too-low", facts, rate, known, low, far=trained == "adapter")
     return None
+
+
+def _hopeless_rate(facts: Facts, rate: float) -> Finding:
+    """A rate at which no model learns, whatever the objective."""
+    high = rate >= _NEVER_ABOVE
+    bound = _NEVER_ABOVE if high else _NEVER_BELOW
+    return Finding(
+        name="rate-too-high" if high else "rate-too-low",
+        severity="stop",
+        title="at such a learning rate nothing is left of a model"
+        if high
+        else "at such a learning rate no weight moves",
+        evidence=(
+            Figure("learning rate", rate, written_rate(rate)),
+            Figure("bound of this finding", bound, written_rate(bound)),
+        ),
+        means="Each step of AdamW moves each weight by about the rate, and most weights of a language model are "
+        "smaller than a tenth. After a few steps nothing is left of what it knew."
+        if high
+        else "Each step of AdamW moves each weight by about the rate, which is far below the last bit of most weights. "
+        "The model after the run is the model before it.",
+        change={"train.learning_rate": written_rate(usual_rate(facts))},
+        source="Kingma and Ba 2014, arXiv 1412.6980, section 2.1: the bound of a step.",
+        sure="certain",
+    )
 
 
 def _rate_finding(
@@ -156,16 +184,29 @@ def held_out_size(facts: Facts) -> Finding | None:
     recipe = facts.recipe
     if recipe is None:
         return None
-    data = recipe.data
-    if data.eval_source is None and data.eval_split is None and data.eval_fraction == 0:
+    data, recorded = recipe.data, facts.data
+    unwanted = data.eval_source is None and data.eval_split is None and data.eval_fraction == 0
+    if unwanted or (recorded is not None and recorded.held_out == 0):
+        evidence = [Figure("data.eval_fraction", 0, "0") if unwanted else Figure("held-out examples", 0, "0")]
+        gone = 0 if recorded is None else sum(recorded.held_out_dropped.values())
+        if gone:
+            evidence.append(Figure("held-out examples that were dropped", gone, numbers.whole(gone)))
+        kept = recipe.train.keep_best
         return Finding(
             name="no-evaluation",
             severity="warning",
             title="nothing is held out",
-            evidence=(Figure("data.eval_fraction", 0, "0"),),
-            means="Training figures cannot tell learning from memorising: both make them better. The best model of the "
-            "run cannot be kept either, since nobody knows which it is.",
-            change={"data.eval_fraction": "0.05", "train.eval_every": "0.1", "train.keep_best": "eval_loss"},
+            evidence=tuple(evidence),
+            means="Training figures cannot tell learning from memorising: both make them better. "
+            + (
+                "The best model of the run cannot be kept either, since nobody knows which it is."
+                if kept is None
+                else f"`train.keep_best: {kept}` has nothing to go by either, so the last model is kept."
+            ),
+            change={"data.eval_fraction": "0.05", "train.eval_every": "0.1", "train.keep_best": "eval_loss"}
+            if unwanted
+            else {},
+            advice=() if unwanted else ("Hold out a larger share, or raise the limits that drop held-out examples.",),
             source="Definition: what was trained on does not measure.",
             sure="certain",
         )

@@ -18,6 +18,11 @@ def percent(share: float | None) -> str:
     return _written(share, lambda value: f"{100 * value:.1f}%")
 
 
+def share_of(count: int, whole: int) -> str:
+    """A count of a whole that is not 0: `40 of 500 (8.0%)`."""
+    return f"{count:,} of {whole:,} ({percent(count / whole)})"
+
+
 def signed(value: float | None, digits: int = 2) -> str:
     """1.234 as `+1.23`, and a zero without a sign."""
 

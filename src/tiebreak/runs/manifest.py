@@ -144,6 +144,20 @@ class TraitsRecord(Record):
     near_held_out: int = 0
 
 
+class TemplateRecord(Record):
+    """What template and tokenizer made of the rows to train on (see `data.profile.template.TemplateTraits`)."""
+
+    doubled_start: RowsSeen
+    without_end: Mapping[str, RowsSeen]
+    looked_at: int
+    systems: int
+    doubled_system: RowsSeen
+    lost_completions: RowsSeen
+    lost_turns: RowsSeen
+    completion_thoughts: int
+    turn_thoughts: int
+
+
 class DataRecord(Record):
     """The data of the run.
 
@@ -163,6 +177,7 @@ class DataRecord(Record):
         tokens: of prompts and completions to train on, by name.
         contradicting: pairs that another pair has the other way round.
         traits: of the pairs to train on; None where they are no pairs.
+        written: what template and tokenizer made of the rows to train on; None where they were not asked.
         report: of the reading.
     """
 
@@ -186,6 +201,7 @@ class DataRecord(Record):
     tokens: Mapping[str, TokensRecord] = Field(default_factory=dict)
     contradicting: int | None = None
     traits: TraitsRecord | None = None
+    written: TemplateRecord | None = None
     report: LoadRecord | None = None
 
 
@@ -268,6 +284,7 @@ class Manifest(Record):
         objectives: of losses from outside the package, by name, SHA-256 of the file that each is written in.
         model, data, precision, device: what it was put together from.
         self_check, budget, tokens_per_microbatch, length: the plan of its steps.
+        said: names of findings over the log that were said while it trained.
         timings: seconds of each part, over all sessions.
         best: the checkpoint that was kept; None is the last step.
         before, after: held-out metrics; None where nothing was measured.
@@ -301,6 +318,7 @@ class Manifest(Record):
     budget: BudgetRecord | None = None
     tokens_per_microbatch: int | None = None
     length: LengthRecord | None = None
+    said: tuple[str, ...] = ()
     timings: Mapping[str, float] = Field(default_factory=dict)
     best: BestRecord | None = None
     before: Metrics | None = None

@@ -14,14 +14,15 @@ from transformers import PreTrainedTokenizerBase
 from tiebreak.data.load import LoadedPreferences
 from tiebreak.data.preparing.gather import gather
 from tiebreak.data.preparing.select import Selection
-from tiebreak.data.preparing.templates import Template, choose_template
+from tiebreak.data.preparing.templates import Renderer, Template, choose_template
 from tiebreak.data.preparing.tokenize import Limits, Tokenized
+from tiebreak.data.profile.template import template_traits
 from tiebreak.data.profile.traits import traits
 from tiebreak.errors import InputError
 from tiebreak.models.embeddings import check_vocabulary
 from tiebreak.models.load import load_config, load_tokenizer
 from tiebreak.recipe import DataSection, Recipe
-from tiebreak.runs.manifest import DataRecord, LoadRecord, TokensRecord, TraitsRecord
+from tiebreak.runs.manifest import DataRecord, LoadRecord, TemplateRecord, TokensRecord, TraitsRecord
 from tiebreak.tasks import Task, load_part
 from tiebreak.training.examples import Groups
 from tiebreak.workflow.progress import Progress
@@ -97,14 +98,20 @@ def load_data(recipe: Recipe, task: Task, progress: Progress) -> RunData:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in train.counts.items())
         where, fix = _what_helps(train.counts, limits)
         raise InputError(f"None of the {len(selection.train)} training rows is left ({reasons}).", where=where, fix=fix)
+    rows, renderer = (
+        selection.train.select(train.dataset["row"]),
+        Renderer(tokenizer, template, settings.special_tokens),
+    )
+    written = template_traits(rows, train.dataset, task.text_columns, renderer, score_turns=settings.score_turns)
+    record = _record(settings, loaded, selection, train, held_out, task)
     return RunData(
         Groups(train.dataset, task),
         Groups(held_out.dataset, task) if len(held_out.dataset) else None,
-        selection.train.select(train.dataset["row"]),
+        rows,
         selection.held_out.select(held_out.dataset["row"]),
         tokenizer,
         template,
-        _record(settings, loaded, selection, train, held_out, task),
+        record.model_copy(update={"written": TemplateRecord.model_validate(asdict(written))}),
     )
 
 

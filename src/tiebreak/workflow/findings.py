@@ -66,17 +66,18 @@ class SayFindings(TrainerCallback):
     """Says each finding over the log in one line, once two looks in a row show it: what comes and goes is noise.
 
     It looks after each evaluation, or after each log where nothing is held out; in a long log less often, so that all
-    looks together take a hundredth of the time at most.
+    looks together take a hundredth of the time at most. The manifest keeps what was said, so that a run which goes on
+    does not say it again.
 
     Args:
         folder: of the run, whose log is read.
-        known: names of findings that were said already.
+        known: names of findings that were said before the first step.
         progress: where it is shown.
     """
 
     def __init__(self, folder: RunFolder, known: Sequence[str], progress: Progress) -> None:
         self.folder = folder
-        self.said = set(known)
+        self.said = {*known, *folder.load_manifest().said}
         self.seen: frozenset[str] = frozenset()
         self.progress = progress
         self.next_look = 0.0
@@ -98,12 +99,15 @@ class SayFindings(TrainerCallback):
         began = time.monotonic()
         if began < self.next_look:
             return
-        found = at_least(run_findings(self.folder, self.folder.load_manifest(), self.folder.recipe()), "warning")
-        for finding in found:
-            sure = finding.severity == "stop" or finding.name in self.seen
-            if sure and finding.name not in self.said:
-                self.said.add(finding.name)
-                self.progress.say(finding.line)
+        manifest = self.folder.load_manifest()
+        found = at_least(run_findings(self.folder, manifest, self.folder.recipe()), "warning")
+        sure = [finding for finding in found if finding.severity == "stop" or finding.name in self.seen]
+        new = [finding for finding in sure if finding.name not in self.said]
+        if new:
+            names = [finding.name for finding in new]
+            self.progress.say_all(finding.line for finding in new)
+            self.said.update(names)
+            self.folder.update_manifest(said=(*manifest.said, *names))
         self.seen = frozenset(finding.name for finding in found)
         ended = time.monotonic()
         self.next_look = ended + _REST * (ended - began)
