@@ -89,6 +89,13 @@ def test_the_command_is_that_of_a_user_and_brings_no_secret_of_the_server(
     assert "secret-steward" not in environment
 
 
+def test_who_wants_it_anyway_says_so_to_the_command(trainings: Trainings, acting: Acting, tmp_path: Path) -> None:
+    acting(f'echo "$@" > {tmp_path}/words')
+    trainings.start(Order("quickstart", anyway=True))
+    _ended(trainings)
+    assert (tmp_path / "words").read_text().split()[-1] == "--anyway"
+
+
 def test_one_at_a_time_also_for_another_server_on_the_same_folder(trainings: Trainings, acting: Acting) -> None:
     acting("exec sleep 60")
     trainings.start(ORDER)

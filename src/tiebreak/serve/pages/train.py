@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from tiebreak.errors import InputError, TiebreakError
-from tiebreak.recipe.builtin import builtin_names
+from tiebreak.recipe.builtin import builtin_names, recipe_named
 from tiebreak.serve.pages.context import PageContext, Session
 from tiebreak.serve.pages.markup import notice
 from tiebreak.serve.pages.permission import NOT_ALLOWED, may_train
@@ -58,7 +58,7 @@ class TrainPart:
                 )
             with gr.Row(elem_classes="tb-bar"):
                 self.recipe = gr.Dropdown(
-                    [name for name in builtin_names() if name != _NOT_OFFERED],
+                    [name for name in builtin_names() if name != _NOT_OFFERED and recipe_named(name).sweep is None],
                     value=_FIRST,
                     label="Recipe",
                     info="A built-in one, or type the path of a file.",
@@ -82,18 +82,23 @@ class TrainPart:
                 self.name = gr.Textbox(
                     label="Name of the run", placeholder="one is made", max_length=80, elem_id="train-name"
                 )
+            self.anyway = gr.Checkbox(
+                label="Train anyway",
+                info="Also where the doctor says that nothing can come of it.",
+                elem_id="train-anyway",
+            )
             self.go = gr.Button("Start the training", variant="primary", elem_id="train-go")
         quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
         self.kind.change(lambda kind: gr.update(visible=kind == SOURCE), self.kind, self.source, **quiet)
         shown = [self.word, self.stop, self.more, self.go]
-        asked = [session, self.kind, self.source, self.recipe, self.model, self.steps, self.name]
+        asked = [session, self.kind, self.source, self.recipe, self.model, self.steps, self.name, self.anyway]
         self.go.click(self.start, asked, shown, **quiet)
         self.more.click(self.resume, session, shown, **quiet)
         self.stop.click(self.halt, session, shown, **quiet)
         self.shown = shown
 
     def start(
-        self, session: Session, kind: Any, source: Any, recipe: Any, model: Any, steps: Any, name: Any,
+        self, session: Session, kind: Any, source: Any, recipe: Any, model: Any, steps: Any, name: Any, anyway: Any,
         request: gr.Request,
     ) -> tuple[Any, ...]:  # fmt: skip
         """Begin a training, and show its run."""
@@ -108,7 +113,7 @@ class TrainPart:
                 data = f"votes:{self.context.votes.name}"
             if not texts["recipe"]:
                 raise InputError("There is no recipe yet: choose one first.")
-            order = Order(texts["recipe"], data, texts["model"], _steps(steps), texts["name"])
+            order = Order(texts["recipe"], data, texts["model"], _steps(steps), texts["name"], anyway is True)
             session.run, session.seen = self.trainings.start(order), None
         except TiebreakError as error:
             return self._refused(session, error)

@@ -46,6 +46,7 @@ class Order:
         model: empty is the recipe's own.
         steps: at most so many; None is as the recipe says.
         name: of the run; empty makes one.
+        anyway: begin also where a finding says that nothing can come of it.
     """
 
     recipe: str
@@ -53,6 +54,7 @@ class Order:
     model: str = ""
     steps: int | None = None
     name: str = ""
+    anyway: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Trainings:
             raise InputError(f"'{one_line(name, 40)}' cannot be the name of a run: letters, digits, dots and dashes.")
         if (self.runs / name).exists():
             raise InputError(f"There is a run '{name}' already: choose another name, or none.")
-        self._begin(name, recipe, [])
+        self._begin(name, recipe, ["--anyway"] if order.anyway else [])
         return name
 
     def resume(self) -> str:

@@ -86,6 +86,19 @@ def test_a_model_is_trained_from_the_page_watched_stopped_and_gone_on_with(
     again.close()
 
 
+def test_what_the_doctor_stops_is_trained_where_it_is_wanted_anyway(
+    page: Any, site: Site, ending: None, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "hopeless.yaml"
+    recipe.write_text(_RECIPE.replace("1.0e-4", "0.5"), encoding="utf-8")
+    _open(page)
+    _start(page, str(recipe), source="bundled:preferences", name="from-the-page")
+    page.get_by_text("“from-the-page” could not begin. Nothing can come of this run").wait_for()
+    page.get_by_label("Train anyway").check()
+    page.locator("#train-go").click()
+    page.get_by_role("heading", name="from-the-page running").wait_for()
+
+
 def test_a_key_that_may_ask_but_not_train_starts_nothing(browser: Any, tmp_path: Path) -> None:
     engine = EngineDouble()
     settings = ServeSettings(policies=(("/", PAGE_POLICY),), api_keys=("asks", "trains"), train_keys=("trains",))
