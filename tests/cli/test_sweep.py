@@ -13,7 +13,10 @@ from tiebreak.cli.main import app
 from tiebreak.cli.sweep import _parsed_over
 from tiebreak.errors import InputError
 
-SETTINGS = [word for key, value in SMALL.items() for word in ("--set", f"{key}={json.dumps(value)}")]
+_VARIED = ("train.learning_rate", "train.batch_size")
+SETTINGS = [
+    word for key, value in SMALL.items() if key not in _VARIED for word in ("--set", f"{key}={json.dumps(value)}")
+]
 
 
 def test_what_is_varied_is_a_list_or_yaml() -> None:

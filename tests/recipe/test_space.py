@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tiebreak.recipe.space import Choices, Span, dimension_of, plain_dimension, value_text
@@ -12,7 +15,11 @@ from tiebreak.recipe.space import Choices, Span, dimension_of, plain_dimension, 
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        ([0.05, "1e-1"], Choices((0.05, 0.1))),
+        ([0.05, "1e-1"], Choices((0.05, "1e-1"))),  # the key knows whether it is a number
+        (range(2, 5), Choices((2, 3, 4))),
+        (np.array([1e-6, 1e-5]), Choices((1e-6, 1e-5))),
+        ([np.int64(4), Path("a/b"), datetime.date(2024, 1, 2)], Choices((4, "a/b", "2024-01-02"))),
+        ({"range": np.array([1, 3])}, Span(1, 3, whole=True)),
         (0.1, Choices((0.1,))),
         (["lora", None, {"kind": "lora"}], Choices(("lora", None, {"kind": "lora"}))),
         ({"log": ["1e-7", 1e-5]}, Span(1e-7, 1e-5, log=True)),
@@ -28,8 +35,8 @@ def test_lists_and_ranges_are_read_as_they_are_meant(written: Any, meant: Any) -
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ({"log": [1e-5, 1e-7]}, r"the ends are swapped: log: \[1e-07, 1e-05\]"),
-        ({"range": [3, 1]}, r"the ends are swapped: range: \[1, 3\]"),
+        ({"log": [1e-5, 1e-7]}, r"the ends are swapped; write log: \[1e-07, 1e-05\]"),
+        ({"range": [3, 1]}, r"the ends are swapped; write range: \[1, 3\]"),
         ({"log": [0, 1]}, "log reaches down to 0"),
         ({"log": [-1, 1]}, "log reaches down to -1"),
         ({"range": [1, 1]}, "both ends are 1"),
@@ -44,6 +51,7 @@ def test_lists_and_ranges_are_read_as_they_are_meant(written: Any, meant: Any) -
         ({"range": [1, 2], "points": 1}, "at least 2"),
         ({"kind": "lora"}, "a mapping as a value stands in a list"),
         ([], "nothing to try"),
+        ({1, 2}, "a set has no order"),
         ([1, 2, 1], "1 is in the list twice"),
     ],
 )
@@ -59,7 +67,8 @@ def test_a_range_gives_what_can_be_drawn_and_its_grid_has_both_ends() -> None:
     assert log.share(log.at(0.3)) == pytest.approx(0.3, abs=1e-4)
     assert [Span(1, 8, whole=True).at(share) for share in (0, 0.5, 1)] == [1, 4, 8]
     assert Span(0, 1, step=0.25).at(0.4) == 0.5
-    assert Span(0, 1, step=0.4).at(1.0) <= 1
+    assert Span(0, 1, step=0.4).at(1.0) == 0.8
+    assert Span(4, 34, step=4, whole=True, points=5).on_grid() == (4, 12, 20, 28, 32)
     assert Span(1, 2, whole=True, points=5).on_grid() == (1, 2)
 
 

@@ -12,11 +12,14 @@ from tests.sweep.made import EVALUATIONS, MadeUp, begun, searched
 from tiebreak.errors import InputError, Interrupted, RunError
 from tiebreak.recipe import Recipe, load_recipe
 from tiebreak.sweep import trial as module
-from tiebreak.sweep.drive import work
+from tiebreak.sweep.drive import Results, work
 from tiebreak.sweep.folder import SweepFolder
 from tiebreak.sweep.plan import Plan
+from tiebreak.sweep.report import write_results
 from tiebreak.sweep.results import write_tables
 from tiebreak.sweep.study import Study, Trial
+from tiebreak.workflow.early import DiskTooSmall
+from tiebreak.workflow.findings import Hopeless
 from tiebreak.workflow.progress import Progress
 
 RATES = {"train.learning_rate": [1e-6, 2e-6, 3e-6]}
@@ -36,8 +39,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> MadeUp:
     return found
 
 
-def worked(search: tuple[Plan, SweepFolder]) -> tuple[Trial, ...]:
-    return work(*search, Progress(), write_tables)
+def worked(search: tuple[Plan, SweepFolder], write: Results = write_tables) -> tuple[Trial, ...]:
+    return work(*search, Progress(), write)
 
 
 def models(folder: SweepFolder) -> list[str]:
@@ -116,7 +119,8 @@ def test_a_trial_that_diverges_has_failed(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_where_all_trials_fail_the_first_reason_is_said(tmp_path: Path, made: MadeUp) -> None:
     def fail(recipe: Recipe, evaluation: int) -> None:
-        raise InputError("The judge is gone.")
+        if evaluation == 2:
+            raise InputError("The judge is gone.")
 
     made.on_step = fail
     with pytest.raises(RunError, match="All 3 trials failed; the first: The judge is gone"):
@@ -139,15 +143,79 @@ def test_a_stop_leaves_the_trial_to_go_on_with(tmp_path: Path, made: MadeUp) -> 
     assert [recipe.train.learning_rate for recipe in made.begun] == [1e-6, 2e-6, 2e-6, 3e-6]
 
 
-def test_a_fault_in_the_code_is_no_failed_trial(tmp_path: Path, made: MadeUp) -> None:
+def test_whatever_a_trial_raises_is_its_reason_and_the_search_goes_on(tmp_path: Path, made: MadeUp) -> None:
     def fault(recipe: Recipe, evaluation: int) -> None:
-        raise ZeroDivisionError
+        if recipe.train.learning_rate == 1e-6:
+            raise ZeroDivisionError("division\nby zero")
 
     made.on_step = fault
+    trials = worked(begun(tmp_path, searched(RATES)))
+    assert [trial.state for trial in trials] == ["failed", "finished", "finished"]
+    assert trials[0].reason == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize(
+    ("error", "over", "ends"),
+    [
+        (InputError("There is no file 'x'."), RATES, True),
+        (InputError("There is no file 'x'."), {"data.limit": [1, 2]}, False),
+        (InputError("No trees.", where="train.path"), {"train.path": ["padded", "tree"]}, False),
+        (Hopeless("Nothing can come of this run."), RATES, False),
+        (DiskTooSmall("The disk is too small."), {"model.revision": ["a", "b"]}, True),
+    ],
+)
+def test_what_all_trials_would_meet_before_their_first_step_ends_the_search(
+    tmp_path: Path, made: MadeUp, error: InputError, over: dict[str, Any], ends: bool
+) -> None:
+    times: list[int] = []
+
+    def fault(recipe: Recipe, evaluation: int) -> None:
+        times.append(evaluation)
+        if len(times) == 1:
+            raise error
+
+    made.on_step = fault
+    base = {"model": "bundled:base", "data": "bundled:preferences", "train": {"learning_rate": 2e-6}}
+    search = begun(tmp_path, searched(over, base))
+    if ends:
+        with pytest.raises(InputError, match=error.what):
+            worked(search)
+        assert Study(*search).trials()[0].state == "running"
+        assert {trial.state for trial in worked(search)} == {"finished"}  # mended, it goes on
+    else:
+        assert [trial.state for trial in worked(search)][:2] == ["failed", "finished"]
+
+
+def test_a_trial_that_always_kills_its_process_is_given_up(tmp_path: Path, made: MadeUp) -> None:
+    class Killed(BaseException):
+        """Ends the worker as a kill does: nothing is recorded."""
+
+    def kill(recipe: Recipe, evaluation: int) -> None:
+        if recipe.train.learning_rate == 1e-6:
+            raise Killed
+
+    made.on_step = kill
     search = begun(tmp_path, searched(RATES))
-    with pytest.raises(ZeroDivisionError):
-        worked(search)
-    assert Study(*search).trials()[0].state == "running"
+    for _ in range(6):
+        with pytest.raises(Killed):
+            worked(search)
+    trials = worked(search)
+    assert [trial.state for trial in trials] == ["failed", "finished", "finished"]
+    assert trials[0].reason == "its process was killed 5 times without a step between"
+
+
+def test_results_that_a_kill_kept_from_being_written_are_written(tmp_path: Path, made: MadeUp) -> None:
+    search = begun(tmp_path, searched(RATES))
+    worked(search)
+    written: list[int] = []
+    worked(search, lambda plan, folder, trials: written.append(len(trials)))
+    assert written == [3]  # nothing had been written by `worked` alone
+    write_results(*search, Study(*search).trials())
+    worked(search, lambda plan, folder, trials: written.append(len(trials)))
+    assert written == [3]
+    search[1].report_path.unlink()
+    worked(search, lambda plan, folder, trials: written.append(len(trials)))
+    assert written == [3, 3]
 
 
 def test_a_full_disk_ends_the_search_and_not_its_trials(tmp_path: Path, made: MadeUp) -> None:

@@ -44,7 +44,76 @@ def test_trials_of_tpe_are_not_known_beforehand() -> None:
     plan = planned({"train.learning_rate": {"log": [1e-7, 1e-5]}})
     assert plan.listed is None
     assert plan.limit == 20
-    assert planned({"objective.beta": [0.1, 0.2]}, search="tpe", trials=7).limit == 7
+    assert planned({"objective.beta": [0.1, 0.2]}, search="tpe", trials=7).limit == 2  # there are no more
+    assert planned({"train.learning_rate": {"log": [1e-7, 1e-5]}}, trials=7).limit == 7
+
+
+@pytest.mark.parametrize("search", ["tpe", "random"])
+def test_a_search_for_a_time_has_as_many_trials_as_fit(search: str) -> None:
+    plan = planned({"train.learning_rate": {"log": [1e-7, 1e-5]}}, search=search, hours=1)
+    assert plan.listed is None
+    assert plan.limit == 1_000
+    assert planned({"train.learning_rate": {"log": [1e-7, 1e-5]}}, search=search, hours=1, trials=3).limit == 3
+
+
+def test_a_range_is_of_whole_numbers_where_the_key_is() -> None:
+    plan = planned({"train.weight_decay": {"range": [0, 1], "points": 3}, "train.batch_size": [8]}, search="grid")
+    assert plan.listed is not None
+    assert [settings["train.weight_decay"] for settings in plan.listed] == [0.0, 0.5, 1.0]
+    plan = planned({"train.batch_size": {"range": [4, 8], "points": 3}}, search="grid")
+    assert plan.listed is not None
+    assert [settings["train.batch_size"] for settings in plan.listed] == [4, 6, 8]
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "said"),
+    [
+        ("train.batch_size", [4, 4.0], "4 is in the list twice"),
+        ("train.batch_size", [4, "4"], "4 is in the list twice"),
+        ("model.adapter", ["lora", {"kind": "lora"}], "which are the same"),
+    ],
+)
+def test_what_is_the_same_to_the_recipe_is_in_a_list_once(key: str, values: list[Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        planned({key: values})
+
+
+def test_text_that_looks_like_a_number_stays_text_where_the_key_is_text() -> None:
+    plan = planned({"model.revision": ["1234567", "12e4567", "1e5"]})
+    assert [settings["model.revision"] for settings in plan.listed or ()] == ["1234567", "12e4567", "1e5"]
+    plan = planned({"train.learning_rate": ["1e-6", 2e-6]})
+    assert [settings["train.learning_rate"] for settings in plan.listed or ()] == [1e-6, 2e-6]
+
+
+def test_a_key_and_a_part_of_it_are_not_varied_together() -> None:
+    with pytest.raises(InputError, match=r"'model.adapter.rank' is a part of 'model.adapter'"):
+        planned({"model.adapter": [None, "dora"], "model.adapter.rank": [4, 8]})
+
+
+def test_whole_objectives_can_be_compared() -> None:
+    plan = planned({"objective": [{"name": "dpo", "beta": 0.1}, {"name": "simpo", "beta": 2.0, "gamma": 0.5}]})
+    assert plan.listed is not None
+    recipes = [plan.recipe_of(settings) for settings in plan.listed]
+    assert [recipe.objective.name for recipe in recipes] == ["sigmoid", "simpo"]
+
+
+@pytest.mark.parametrize(
+    ("over", "section", "said"),
+    [
+        ({"data.eval_fraction": [0.5, 0.0]}, {}, "Nothing is held out"),
+        ({"evaluate.judge": ["bundled", "none"]}, {"objective": "win_rate"}, "has no judge"),
+        ({"objective.name": ["dpo", "kto"]}, {"objective": "accuracy"}, "log no metric 'accuracy'"),
+        ({"objective.name": ["kto", "dpo"]}, {"objective": "accuracy"}, "log no metric 'accuracy'"),
+        ({"train.eval_every": [2, None]}, {"prune": "median"}, "none before its end"),
+    ],
+)
+def test_every_trial_has_to_measure_what_all_are_ranked_by(
+    over: dict[str, Any], section: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        planned(over, **section)
+    assert str(caught.value.where).startswith(f"trial {0 if 'kto' in str(over)[:30] else 1}: ")
+    assert "did you mean 'accuracy'" not in str(caught.value.fix)
 
 
 def test_a_trial_is_the_recipe_with_other_values_and_each_repeat_has_a_seed() -> None:

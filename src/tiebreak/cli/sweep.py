@@ -150,7 +150,7 @@ def _print_plan(recipe: Recipe, *, as_json: bool) -> None:
     from tiebreak.cli.terminal import quiet_libraries, stderr_progress
     from tiebreak.formatting.numbers import duration
     from tiebreak.sweep.plan import plan_sweep, settings_text
-    from tiebreak.sweep.study import need_optuna
+    from tiebreak.sweep.storage import need_optuna
 
     need_optuna()
     plan = plan_sweep(recipe)

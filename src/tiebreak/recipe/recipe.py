@@ -6,6 +6,7 @@ an objective from outside.
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,16 +76,19 @@ class Recipe(Section):
                 # Which settings there are depends on the objective, which another of these keys may name.
                 if kind is not None and kind is not ObjectiveSection and key not in keys_of(kind):
                     raise InputError(unknown_key(dotted, key, kind, Recipe), where="--set")
-            if len(path) == 1 and isinstance(document[dotted], dict):
+            whole = len(path) == 1 and isinstance(document[dotted], dict)
+            if whole and not isinstance(value, dict):
                 raise InputError(
-                    f"'{dotted}' is a section, not a key.", where="--set", fix=f"name a key: {dotted}.KEY=…"
+                    f"'{dotted}' is a section, not a key.",
+                    where="--set",
+                    fix=f"name a key: {dotted}.KEY=…, or give the whole section as a mapping",
                 )
             part = document
             for key in path[:-1]:
                 if not isinstance(part.get(key), dict):  # an adapter that is not there yet
                     part[key] = {}
                 part = part[key]
-            part[path[-1]] = value
+            part[path[-1]] = copy.deepcopy(value)  # another of these keys may reach into it
         return parse_recipe(document, where="the settings on the command line")
 
 

@@ -6,8 +6,10 @@ they take, is known to the recipe.
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -68,12 +70,13 @@ class Span:
         else:
             found = self.low + share * (self.high - self.low)
         if self.step is not None:
-            found = self.low + round((found - self.low) / self.step) * self.step
+            last = math.floor((self.high - self.low) / self.step * (1 + 1e-12))
+            found = self.low + min(last, round((found - self.low) / self.step)) * self.step
         found = min(self.high, max(self.low, found))
         return round(found) if self.whole else float(f"{found:.6g}")
 
     def on_grid(self) -> tuple[float, ...]:
-        """Its points on a grid, both ends among them."""
+        """Its points on a grid, both ends among them, as far as its steps reach the upper one."""
         assert self.points is not None
         shares = [i / (self.points - 1) for i in range(self.points)]
         return tuple(dict.fromkeys(self.at(share) for share in shares))
@@ -88,25 +91,26 @@ Dimension = Choices | Span
 
 
 def plain_dimension(value: object) -> object:
-    """What a recipe says of a key, with numbers as numbers: YAML 1.1 reads 1e-7 as text, and everyone means the number.
+    """What a recipe says of a key, in plain values; ends of a range are numbers, though YAML 1.1 reads 1e-7 as text.
 
     Args:
-        value: a list, a range as a mapping, or a single value, which is a list of one.
+        value: a list, a range as a mapping, or a single value, which is a list of one; from Python also `range`, arrays
+            of numpy, paths and dates.
     Returns:
         The list or the mapping.
     Raises:
         ValueError: it is neither, is empty, has a value twice, or its ends are not those of a range.
     """
     if isinstance(value, Mapping) and set(value) & set(_KEYS):
-        found = {str(key): _number(part) for key, part in value.items() if part is not None}
+        found = {str(key): _number(_plain(part)) for key, part in value.items() if part is not None}
         dimension_of(found)
         return found
     if isinstance(value, Mapping):
         raise ValueError(f"give {_FORMS}; a mapping as a value stands in a list")
-    values = list(value) if isinstance(value, list | tuple) else [value]
-    found_values = [_number(part) for part in values]
-    dimension_of(found_values)
-    return found_values
+    plain = _plain(value)
+    values = plain if isinstance(plain, list) else [plain]
+    dimension_of(values)
+    return values
 
 
 def dimension_of(plain: object) -> Dimension:
@@ -122,11 +126,24 @@ def dimension_of(plain: object) -> Dimension:
     assert isinstance(plain, Sequence)
     if not plain:
         raise ValueError("the list is empty: there is nothing to try")
-    texts = [json.dumps(part, sort_keys=True) for part in plain]
-    twice = [value_text(part) for part, text in zip(plain, texts, strict=True) if texts.count(text) > 1]
-    if twice:
-        raise ValueError(f"{twice[0]} is in the list twice; to repeat trials, set sweep.seeds")
+    check_different(plain, plain)
     return Choices(tuple(plain))
+
+
+def check_different(values: Sequence[Any], meant: Sequence[Any]) -> None:
+    """See that no value is in a list twice.
+
+    Args:
+        values: as they are written.
+        meant: what each stands for: 4 and 4.0 may be one number.
+    Raises:
+        ValueError: one is.
+    """
+    texts = [json.dumps(each, sort_keys=True) for each in meant]
+    twice = [value_text(value) for value, text in zip(values, texts, strict=True) if texts.count(text) > 1]
+    if twice:
+        said = twice[0] if len(set(twice)) == 1 else f"{' and '.join(dict.fromkeys(twice))}, which are the same,"
+        raise ValueError(f"{said} is in the list twice; to repeat trials, set sweep.seeds")
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
@@ -153,7 +170,7 @@ def _span(plain: Mapping[str, Any]) -> Span:
         raise ValueError(f"{kind} takes two numbers: {{{kind}: [LOW, HIGH]}}")
     low, high = ends
     if low > high:
-        raise ValueError(f"the ends are swapped: {kind}: [{value_text(high)}, {value_text(low)}]")
+        raise ValueError(f"the ends are swapped; write {kind}: [{value_text(high)}, {value_text(low)}]")
     if low == high:
         raise ValueError(f"both ends are {value_text(low)}; give a list of one value: [{value_text(low)}]")
     if kind == "log" and low <= 0:
@@ -173,8 +190,23 @@ def _is_finite(value: object) -> bool:
     return is_number(value) and math.isfinite(value)
 
 
+def _plain(value: Any) -> Any:
+    """A value as YAML and JSON have it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, set | frozenset):
+        raise ValueError("a set has no order: give a list")
+    if isinstance(value, list | tuple | range):
+        return [_plain(part) for part in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    return _plain(value.tolist()) if hasattr(value, "tolist") else value
+
+
 def _number(value: Any) -> Any:
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [_number(part) for part in value]
     if isinstance(value, str):
         try:

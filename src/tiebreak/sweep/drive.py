@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable
 from typing import IO
 
-from tiebreak.errors import Interrupted, RunError
+from tiebreak.errors import InputError, Interrupted, RunError
 from tiebreak.files import write_text
+from tiebreak.runs.metrics_file import last_step
+from tiebreak.runs.search import read_search
 from tiebreak.sweep.board import Board
 from tiebreak.sweep.folder import SweepFolder
 from tiebreak.sweep.plan import Plan
@@ -22,6 +24,11 @@ from tiebreak.sweep.tracking import group_of
 from tiebreak.sweep.trial import remove_weights, run_trial
 from tiebreak.workflow.progress import Progress
 from tiebreak.workflow.shared import Shared
+
+_ATTEMPTS = 5
+"""How often a trial is begun that never gets to another step: its process may be killed for the memory it takes."""
+_SHARE = 20
+"""Results are written at most in a twentieth of the time: of many short trials not after each."""
 
 Results = Callable[[Plan, SweepFolder, tuple[Trial, ...]], None]
 """Writes what is known so far of a search."""
@@ -45,6 +52,7 @@ def work(plan: Plan, folder: SweepFolder, progress: Progress, write: Results) ->
     study, shared, board = Study(plan, folder), Shared(group=group_of(folder)), Board(plan, progress)
     hours = plan.section.hours
     until = None if hours is None else time.monotonic() + 3600 * hours
+    writing = _Seldom(write)
     with board.showing():
         while until is None or time.monotonic() < until:
             taken = _take(plan, study, folder)
@@ -52,20 +60,54 @@ def work(plan: Plan, folder: SweepFolder, progress: Progress, write: Results) ->
                 break
             number, lock = taken
             with lock:
-                _run(plan, study, folder, number, shared, board, write)
-    trials = study.trials()
-    ended = [trial for trial in trials if trial.state not in ("waiting", "running")]
+                _run(plan, study, folder, number, shared, board, writing)
+    with folder.alone():
+        trials = study.trials()
+        ended = [trial for trial in trials if trial.state not in ("waiting", "running")]
+        if ended and (writing.due or not _written(folder, len(ended))):
+            _keep_weights(plan, folder, trials)
+            write(plan, folder, trials)
+    if until is not None and time.monotonic() >= until and len(ended) < plan.limit:
+        progress.say(f"the time is over: {len(ended)} trials have ended; the same command goes on")
     if ended and len(ended) == len(trials) == plan.limit and all(trial.state == "failed" for trial in ended):
         raise RunError(
-            f"All {len(ended)} trials failed; the first: {ended[0].reason}",
+            f"{'The only trial' if len(ended) == 1 else f'All {len(ended)} trials'} failed; "
+            f"{'' if len(ended) == 1 else 'the first: '}{ended[0].reason}",
             where=str(folder.path),
             fix="mend what is said there, and begin a new search",
         )
     return trials
 
 
+class _Seldom:
+    """Writes results when trials have ended, in a small share of the time."""
+
+    def __init__(self, write: Results) -> None:
+        self.write = write
+        self.due, self.next = False, 0.0
+
+    def __call__(self, plan: Plan, folder: SweepFolder, trials: tuple[Trial, ...]) -> None:
+        began = time.monotonic()
+        self.due = began < self.next
+        if self.due:
+            write_state(plan, folder, trials)
+            return
+        self.write(plan, folder, trials)
+        ended = time.monotonic()
+        self.next = ended + _SHARE * (ended - began)
+
+
+def _written(folder: SweepFolder, ended: int) -> bool:
+    """Whether the results are there, and of so many trials."""
+    files = (folder.csv_path, folder.workbook_path, folder.report_path)
+    try:
+        return all(path.is_file() for path in files) and read_search(folder.path).ended == ended
+    except (FileNotFoundError, InputError):
+        return False
+
+
 def _run(
-    plan: Plan, study: Study, folder: SweepFolder, number: int, shared: Shared, board: Board, write: Results
+    plan: Plan, study: Study, folder: SweepFolder, number: int, shared: Shared, board: Board, write: _Seldom
 ) -> None:
     trials = study.trials()
     board.begun(trials, number)
@@ -93,8 +135,14 @@ def _take(plan: Plan, study: Study, folder: SweepFolder) -> tuple[int, IO[str]] 
     with folder.alone():
         for trial in study.trials():
             if trial.state == "running" and (lock := folder.take(trial.number)) is not None:
-                study.again(trial.number)
-                return trial.number, lock
+                study.check_versions()
+                if study.again(trial.number, _steps(plan, folder, trial.number)) <= _ATTEMPTS:
+                    return trial.number, lock
+                study.fail(trial.number, f"its process was killed {_ATTEMPTS} times without a step between")
+                lock.close()
+        if not study.has_next():
+            return None
+        study.check_versions()
         number = study.next()
         if number is None:
             return None
@@ -102,6 +150,12 @@ def _take(plan: Plan, study: Study, folder: SweepFolder) -> tuple[int, IO[str]] 
         assert lock is not None  # nobody else could know of it
         write_state(plan, folder, study.trials())
         return number, lock
+
+
+def _steps(plan: Plan, folder: SweepFolder, number: int) -> int:
+    """How many steps the runs of a trial have logged."""
+    runs = [folder.run(number, repeat, plan.section.seeds) for repeat in range(plan.section.seeds)]
+    return sum(last_step(run.metrics_path) or 0 for run in runs)
 
 
 def _keep_weights(plan: Plan, folder: SweepFolder, trials: tuple[Trial, ...]) -> None:

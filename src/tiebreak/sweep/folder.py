@@ -7,8 +7,8 @@ killed is free for the next one.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,8 +97,23 @@ class SweepFolder:
 
     @property
     def identity(self) -> str:
-        """What tells this search from all others, for a storage that holds several: a hash of what is searched."""
-        return hashlib.sha256(self.recipe_path.read_bytes()).hexdigest()[:16]
+        """What tells this search from all others, of the same recipe too, for a storage that holds several.
+
+        Raises:
+            InputError: the folder has lost it.
+        """
+        try:
+            return self._identity_path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"The folder of the search is not whole: {error.strerror}.",
+                where=str(self._identity_path),
+                fix="copy folders of searches with their hidden files, or begin a new search",
+            ) from None
+
+    @property
+    def _identity_path(self) -> Path:
+        return self.path / ".identity"
 
     @classmethod
     def create(cls, recipe: Recipe, path: Path | None) -> SweepFolder:
@@ -110,12 +125,13 @@ class SweepFolder:
         Raises:
             InputError: the folder exists and is not empty, or cannot be made.
         """
-        if path is not None:
+        if path is not None and not cls(path)._only_begun():
             RunFolder.check_free(path)
         try:
             folder = cls(path if path is not None else new_folder(recipe, SWEEPS))
             folder.trials.mkdir(parents=True, exist_ok=True)
-            write_text(folder.recipe_path, recipe.to_yaml())
+            write_text(folder._identity_path, secrets.token_hex(8))
+            write_text(folder.recipe_path, recipe.to_yaml())  # the last one: with it the search has begun
         except OSError as error:
             raise InputError(f"The folder cannot be made: {error}.", where=str(path or SWEEPS)) from None
         return folder
@@ -134,6 +150,12 @@ class SweepFolder:
                 fix="begin one with: tiebreak sweep RECIPE --out FOLDER",
             )
         return folder
+
+    def _only_begun(self) -> bool:
+        """Whether nothing is there but what a process left that was killed as it made the folder."""
+        left = {entry.name for entry in self.path.iterdir()} if self.path.is_dir() else set[str]()
+        begun = {self.trials.name, self._identity_path.name}
+        return left <= begun and not (self.trials.is_dir() and any(self.trials.iterdir()))
 
     @contextmanager
     def alone(self) -> Iterator[None]:

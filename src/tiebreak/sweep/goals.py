@@ -70,7 +70,8 @@ def _goal(name: str, resolved: ResolvedRecipe) -> Goal:
     logged = keeps_best(resolved.task)
     known = (*logged, *_JUDGED, *_TIMES)
     if full not in known:
-        near = difflib.get_close_matches(name, [*known, *_SHORT], n=1)
+        short = [each for each, whole in _SHORT.items() if whole in known]
+        near = difflib.get_close_matches(name, [*known, *short], n=1)
         raise InputError(
             f"The runs of this recipe log no metric '{name}' to rank trials by.",
             where="sweep.objective",

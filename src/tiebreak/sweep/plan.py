@@ -9,12 +9,12 @@ import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tiebreak.errors import InputError
 from tiebreak.recipe import Recipe, SweepSection
-from tiebreak.recipe.space import Choices, Dimension, Span, is_number, value_text
+from tiebreak.recipe.space import Choices, Dimension, Span, check_different, is_number, value_text
 from tiebreak.sweep.goals import Goal, goals_of
 from tiebreak.workflow.resolve import ResolvedRecipe, resolve
 
@@ -23,6 +23,8 @@ Settings = Mapping[str, Any]
 
 DRAWN = 20
 """Trials of a search that has no end of its own."""
+IN_TIME = 1_000
+"""Trials of a search that ends with its time."""
 _MOST = 10_000
 _SEED = "train.seed"
 
@@ -83,12 +85,12 @@ def plan_sweep(recipe: Recipe) -> Plan:
             fix="tiebreak sweep RECIPE --over train.learning_rate=1e-6,5e-6, or a section sweep in the recipe",
         )
     base = recipe.model_copy(update={"sweep": None})
+    _check_apart(section.space)
     space = {key: _as_written_by(recipe, key, dimension) for key, dimension in section.space.items()}
     _check_seeds(section, space)
     listed = _listed(section, space)
-    plan = Plan(recipe, base, space, (), listed, _limit(section, listed))
-    first = _check_trials(plan)
-    goals = goals_of(section.objective, first)
+    plan = Plan(recipe, base, space, (), listed, _limit(section, space, listed))
+    goals = _check_trials(plan)
     unlogged = next((goal.name for goal in goals if not goal.logged), None)
     if section.prune is not None and unlogged is not None:
         raise InputError(
@@ -115,7 +117,14 @@ def _as_written_by(recipe: Recipe, key: str, dimension: Dimension) -> Dimension:
     assert recipe.sweep is not None
     base, alone = recipe.model_copy(update={"sweep": None}), len(recipe.sweep.over) == 1
     if isinstance(dimension, Choices):
-        return Choices(tuple(_tried(base, key, value, alone=alone) for value in dimension.values))
+        meant = [_tried(base, key, value, alone=alone) for value in dimension.values]
+        try:
+            check_different(dimension.values, meant)
+        except ValueError as error:
+            raise InputError(f"{key}: {error}.", where="sweep.over") from None
+        # What stands for a mapping is shorter to read as it was written: `lora`.
+        written = zip(dimension.values, meant, strict=True)
+        return Choices(tuple(value if isinstance(found, dict) else found for value, found in written))
     ends = [_tried(base, key, end, alone=alone) for end in (dimension.low, dimension.high)]
     if not all(map(is_number, ends)):
         raise InputError(f"'{key}' takes no range of numbers.", where="sweep.over", fix="give a list of values")
@@ -128,7 +137,9 @@ def _as_written_by(recipe: Recipe, key: str, dimension: Dimension) -> Dimension:
             raise InputError(error.what, where=f"sweep.over, {key}", fix=fix) from None
         if alone:
             raise _refused(error, f"sweep.over, {key}={value_text(between)}") from None
-    return dimension
+    # A key of whole numbers has whole ends; of any other, [0, 1] means what lies between, too.
+    whole = all(isinstance(end, int) for end in ends) and isinstance(dimension.step, int | None)
+    return replace(dimension, low=ends[0], high=ends[1], whole=whole)
 
 
 def _tried(base: Recipe, key: str, value: Any, *, alone: bool) -> Any:
@@ -143,7 +154,23 @@ def _tried(base: Recipe, key: str, value: Any, *, alone: bool) -> Any:
         if not isinstance(found, dict) or part not in found:  # a setting of an added objective from outside
             return value
         found = found[part]
-    return found if isinstance(found, str | int | float | bool | list | None) else value
+    return found
+
+
+def _check_apart(space: Mapping[str, Dimension]) -> None:
+    """See that no key is a part of another one, which would overwrite it or be overwritten.
+
+    Raises:
+        InputError: one is.
+    """
+    for key in space:
+        outer = next((other for other in space if key.startswith(f"{other}.")), None)
+        if outer is not None:
+            raise InputError(
+                f"'{key}' is a part of '{outer}', and both are varied.",
+                where="sweep.over",
+                fix=f"vary one of them; whole values of '{outer}' can be mappings in a list",
+            )
 
 
 def _refused(error: InputError, where: str) -> InputError:
@@ -159,13 +186,17 @@ def _check_seeds(section: SweepSection, space: Mapping[str, Dimension]) -> None:
         )
 
 
-def _limit(section: SweepSection, listed: tuple[Settings, ...] | None) -> int:
-    return len(listed) if listed is not None else section.trials or DRAWN
+def _limit(section: SweepSection, space: Mapping[str, Dimension], listed: tuple[Settings, ...] | None) -> int:
+    if listed is not None:
+        return len(listed)
+    lists = [len(dimension.values) for dimension in space.values() if isinstance(dimension, Choices)]
+    different = math.prod(lists) if len(lists) == len(space) else _MOST
+    return min(different, section.trials or (DRAWN if section.hours is None else IN_TIME))
 
 
 def _listed(section: SweepSection, space: Mapping[str, Dimension]) -> tuple[Settings, ...] | None:
-    if section.method == "tpe":
-        return None
+    if section.method == "tpe" or (section.method == "random" and section.trials is None and section.hours is not None):
+        return None  # each is drawn when it is its turn
     if section.method == "random":
         return tuple(_drawn(space, section.trials or DRAWN, section.seed))
     values = [d.values if isinstance(d, Choices) else d.on_grid() for d in space.values()]
@@ -198,26 +229,37 @@ def _draw(dimension: Dimension, draw: random.Random) -> Any:
     return draw.choice(dimension.values) if isinstance(dimension, Choices) else dimension.at(draw.random())
 
 
-def _check_trials(plan: Plan) -> ResolvedRecipe:
-    """Resolve each trial, or where they are not known yet each value by itself; returns the first, resolved.
+def _check_trials(plan: Plan) -> tuple[Goal, ...]:
+    """Resolve each trial, or where they are not known yet each value by itself, and see that it logs what all are
+    ranked by; returns that.
 
     Raises:
-        InputError: the recipe refuses one: which trial, and which values.
+        InputError: the recipe refuses one, or it logs something else: which trial, and which values.
     """
-    tried = plan.listed if plan.listed is not None else tuple(_corners(plan.space))
-    first = None
+    tried = plan.listed if plan.listed is not None else tuple(corners(plan.space))
+    goals: tuple[Goal, ...] = ()
     for number, settings in enumerate(tried):
         try:
             resolved = resolve(plan.recipe_of(settings))
+            goals = goals_of(plan.section.objective, resolved)
+            _check_evaluated(plan.section, resolved)
         except InputError as error:
             which = f"trial {number}: " if plan.listed is not None else ""
-            raise _refused(error, f"{which}{settings_text(settings)}") from None
-        first = first or resolved
-    assert first is not None  # there is at least one value of each key
-    return first
+            where = f" ({error.where})" if error.where and error.where.startswith(("sweep.", "data.")) else ""
+            raise _refused(error, f"{which}{settings_text(settings)}{where}") from None
+    return goals  # there is at least one value of each key
 
 
-def _corners(space: Mapping[str, Dimension]) -> Iterator[Settings]:
+def _check_evaluated(section: SweepSection, resolved: ResolvedRecipe) -> None:
+    if section.prune is not None and resolved.recipe.train.eval_every is None:
+        raise InputError(
+            "A trial can be ended early only at an evaluation, and there is none before its end.",
+            where="sweep.prune",
+            fix="set train.eval_every, or leave prune out",
+        )
+
+
+def corners(space: Mapping[str, Dimension]) -> Iterator[Settings]:
     """Settings in which each value of a list, and each end of a range, comes up once at least."""
     ends = [d.values if isinstance(d, Choices) else (d.low, d.high) for d in space.values()]
     for number in range(max(map(len, ends))):

@@ -6,19 +6,19 @@ behind the others. Who runs a trial is known to `drive`; a worker takes one only
 
 from __future__ import annotations
 
+import itertools
 import json
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import metadata
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from tiebreak.errors import InputError
 from tiebreak.recipe.space import Choices, Dimension, Scalar
 from tiebreak.sweep.folder import SweepFolder
 from tiebreak.sweep.plan import Plan, Settings
+from tiebreak.sweep.storage import is_server, need_optuna, open_storage, using_storage
 from tiebreak.version import __version__
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _STATES: Mapping[str, State] = {
 }
 _SAME = ("torch", "transformers", "peft")  # packages whose version may change a number
 _REASON, _REPEATS, _SEARCH, _VERSIONS = "reason", "repeats", "search", "versions"
+_ATTEMPTS = "attempts"
+_DRAWS = 50  # of the sampler, before what is left is listed
 
 
 @dataclass(frozen=True)
@@ -61,17 +63,6 @@ class Trial:
     seconds: float | None = None
 
 
-def need_optuna() -> None:
-    """See that the libraries of a search are there.
-
-    Raises:
-        InputError: one is not.
-    """
-    missing = [name for name in ("optuna", "openpyxl") if find_spec(name) is None]
-    if missing:
-        raise InputError(f"A search needs {' and '.join(missing)}: not installed.", fix='pip install "tiebreak[sweep]"')
-
-
 class Study:
     """The trials of one search.
 
@@ -79,16 +70,17 @@ class Study:
         plan: of the search.
         folder: of the search, which was begun.
     Raises:
-        InputError: the storage cannot be reached, is of another search, or was begun with other versions.
+        InputError: the storage is of another search, or damaged.
+        RunError: it cannot be reached.
     """
 
     def __init__(self, plan: Plan, folder: SweepFolder) -> None:
         need_optuna()
         self.plan = plan
         self.folder = folder
-        with _quiet(), folder.alone():
+        with folder.alone(), self._used():
             self._study = _opened(plan, folder)
-            self._check_same()
+            self._check_search()
             if plan.listed is not None:
                 # All at once; what a kill cut off is put in by the next worker.
                 for settings in plan.listed[len(self._study.get_trials(deepcopy=False)) :]:
@@ -96,8 +88,17 @@ class Study:
 
     def trials(self) -> tuple[Trial, ...]:
         """All trials that there are, in their order."""
-        with _quiet():
+        with self._used():
             return tuple(self._trial(found) for found in self._study.get_trials(deepcopy=False))
+
+    def has_next(self) -> bool:
+        """Whether there is a trial that nobody has taken yet."""
+        import optuna
+
+        with self._used():
+            trials = self._study.get_trials(deepcopy=False)
+        waiting = any(trial.state == optuna.trial.TrialState.WAITING for trial in trials)
+        return waiting or len(trials) < self.plan.limit
 
     def next(self) -> int | None:
         """Take the next trial: it is running then. Call it alone in the folder.
@@ -107,24 +108,59 @@ class Study:
         """
         import optuna
 
-        with _quiet():
+        with self._used():
             trials = self._study.get_trials(deepcopy=False)
             waiting = any(trial.state == optuna.trial.TrialState.WAITING for trial in trials)
             if not waiting and len(trials) >= self.plan.limit:
                 return None
-            self._study.sampler = _sampler(self.plan, len(trials))
+            if not waiting:
+                new = self._new(trials)
+                if new is None:
+                    return None
+                self._study.enqueue_trial(new)
             trial = self._study.ask()
             self._suggest(trial)
             return trial.number
 
-    def again(self, number: int) -> None:
+    def _new(self, trials: Sequence[optuna.trial.FrozenTrial]) -> dict[str, Any] | None:
+        """What the sampler draws that no trial has yet, as Optuna keeps it; None where it finds nothing new.
+
+        It draws in a copy, in which what it draws again leaves no trial behind.
+        """
+        import optuna
+
+        directions = self._study.directions
+        copy = optuna.create_study(directions=directions, sampler=_sampler(self.plan, len(trials)))
+        copy.add_trials(trials)
+        tried = {_written(_decoded(self.plan.space, self._params(trial))) for trial in trials}
+        for _ in range(_DRAWS):
+            drawn = copy.ask()
+            self._suggest(drawn)
+            if _written(_decoded(self.plan.space, drawn.params)) not in tried:
+                return dict(drawn.params)
+        left = untried(self.plan.space, tried)
+        return None if left is None else _encoded(self.plan.space, left)
+
+    @staticmethod
+    def _params(found: optuna.trial.FrozenTrial) -> dict[str, Any]:
+        return {**found.system_attrs.get("fixed_params", {}), **found.params}
+
+    def again(self, number: int, steps: int) -> int:
         """Let a trial whose process was killed have all its values, which the kill may have kept it from.
 
         Args:
             number: of a trial that is running.
+            steps: that its runs have logged so far.
+        Returns:
+            How often it has ended in this way without a step since the time before.
         """
-        with _quiet():
-            self._suggest(self._asked(number))
+        with self._used():
+            trial = self._asked(number)
+            self._suggest(trial)
+            known = trial.user_attrs.get(_ATTEMPTS, {"steps": -1, "count": 0})
+            count = known["count"] + 1 if known["steps"] == steps else 1
+            trial.set_user_attr(_ATTEMPTS, {"steps": steps, "count": count})
+            return int(count)
 
     def report(self, number: int, evaluation: int, value: float) -> None:
         """Keep what was measured on the way of a trial; of one evaluation the first counts.
@@ -134,7 +170,7 @@ class Study:
             evaluation: which one, from 1.
             value: of the one goal.
         """
-        with _quiet():
+        with self._used():
             if evaluation not in self._frozen(number).intermediate_values:
                 self._asked(number).report(value, evaluation)
 
@@ -142,7 +178,7 @@ class Study:
         """Whether a trial is to be ended, by all that was reported of it and of the others."""
         if self.plan.section.prune is None:
             return False
-        with _quiet():
+        with self._used():
             return bool(self._asked(number).should_prune())
 
     def finish(self, number: int, repeats: Sequence[Sequence[float]]) -> None:
@@ -153,7 +189,7 @@ class Study:
             repeats: of each of its runs the values of all goals, all finite.
         """
         values = [sum(each) / len(each) for each in zip(*repeats, strict=True)]
-        with _quiet():
+        with self._used():
             self._asked(number).set_user_attr(_REPEATS, [list(each) for each in repeats])
             self._study.tell(number, values)
 
@@ -168,7 +204,7 @@ class Study:
     def _end(self, number: int, reason: str, state: Literal["PRUNED", "FAIL"]) -> None:
         import optuna
 
-        with _quiet():
+        with self._used():
             self._asked(number).set_user_attr(_REASON, reason)
             self._study.tell(number, state=optuna.trial.TrialState[state])
 
@@ -192,7 +228,7 @@ class Study:
                 trial.suggest_float(key, dimension.low, dimension.high, step=dimension.step, log=dimension.log)
 
     def _trial(self, found: optuna.trial.FrozenTrial) -> Trial:
-        params = {**found.system_attrs.get("fixed_params", {}), **found.params}
+        params = self._params(found)
         seconds = None if found.duration is None else found.duration.total_seconds()
         state = _STATES[found.state.name]
         return Trial(
@@ -206,24 +242,32 @@ class Study:
             seconds=seconds,
         )
 
-    def _check_same(self) -> None:
-        kept = self._study.user_attrs
-        if not kept:
-            self._study.set_user_attr(_VERSIONS, _versions())
-            self._study.set_user_attr(_SEARCH, self.folder.identity)
-            return
-        where = str(self.folder.path)
-        if kept.get(_SEARCH, self.folder.identity) != self.folder.identity:
-            raise _another(where)
+    def check_versions(self) -> None:
+        """See that a trial that is run here can be compared with the others.
+
+        Raises:
+            InputError: the search was begun with other versions.
+        """
         here = _versions()
-        for name, version in kept.get(_VERSIONS, {}).items():
+        for name, version in self._study.user_attrs.get(_VERSIONS, {}).items():
             if here.get(name) != version:
                 raise InputError(
                     f"This search was begun with {name} {version}, and here is {here.get(name, 'none')}: the trials "
                     "could not be compared.",
-                    where=where,
+                    where=str(self.folder.path),
                     fix=f"pip install {name}=={version}, or begin a new search",
                 )
+
+    def _check_search(self) -> None:
+        kept = self._study.user_attrs
+        if not kept:
+            self._study.set_user_attr(_VERSIONS, _versions())
+            self._study.set_user_attr(_SEARCH, self.folder.identity)
+        elif kept.get(_SEARCH, self.folder.identity) != self.folder.identity:
+            raise _another(str(self.folder.path))
+
+    def _used(self) -> AbstractContextManager[None]:
+        return using_storage(str(self.folder.path))
 
 
 def _another(where: str) -> InputError:
@@ -238,27 +282,12 @@ def _versions() -> dict[str, str]:
     return {"tiebreak": __version__, **{name: metadata.version(name) for name in _SAME}}
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna prints nothing within the block, and its settings are afterwards as they were."""
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)
-
-
 def _opened(plan: Plan, folder: SweepFolder) -> optuna.Study:
     import optuna
 
-    storage, name = _storage(plan, folder), f"tiebreak-{folder.identity}"
+    storage, name = open_storage(plan.section.storage, folder), f"tiebreak-{folder.identity}"
     others = [each.study_name for each in storage.get_all_studies() if each.study_name != name]
-    if others and not _is_server(plan):
+    if others and not is_server(plan.section.storage):
         raise _another(str(folder.path))
     return optuna.create_study(
         storage=storage,
@@ -270,58 +299,22 @@ def _opened(plan: Plan, folder: SweepFolder) -> optuna.Study:
     )
 
 
-def _is_server(plan: Plan) -> bool:
-    return plan.section.storage not in (None, "sqlite")
-
-
-def _storage(plan: Plan, folder: SweepFolder) -> optuna.storages.BaseStorage:
-    from optuna.storages import JournalStorage, RDBStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    if plan.section.storage is None:
-        try:
-            return JournalStorage(JournalFileBackend(str(folder.journal_path)))
-        except (ValueError, KeyError, OSError) as error:
-            raise InputError(
-                f"The trials of the search cannot be read: {error}.",
-                where=str(folder.journal_path),
-                fix="put the file back, or begin a new search",
-            ) from None
-    from sqlalchemy.exc import SQLAlchemyError
-
-    url = storage_url(plan.section.storage, folder)
-    try:
-        return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None)
-    except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise InputError(
-            f"The storage of the search cannot be reached: {said}.",
-            where="sweep.storage",
-            fix="see that the database is there and takes this user, or leave sweep.storage out",
-        ) from None
-
-
-def storage_url(storage: str, folder: SweepFolder) -> str:
-    """The address of a database, as SQLAlchemy has it.
+def untried(space: Mapping[str, Dimension], tried: Collection[str]) -> Settings | None:
+    """The first settings of lists alone that no trial has; None where all were tried, or there is a range.
 
     Args:
-        storage: as the recipe has it.
-        folder: of the search.
-    Raises:
-        InputError: it is no address that is understood, or its driver is not installed.
+        space: what is varied.
+        tried: settings as text.
     """
-    if storage == "sqlite":
-        return f"sqlite:///{folder.database_path}"
-    kind, separator, rest = storage.partition("://")
-    if kind not in ("postgresql", "postgres", "postgresql+psycopg") or not separator or not rest:
-        raise InputError(
-            "The storage of the search is not understood.",
-            where="sweep.storage",
-            fix="leave it out for a journal file, write sqlite, or postgresql+psycopg://USER@HOST/DATABASE",
-        )
-    if find_spec("psycopg") is None:
-        raise InputError("A PostgreSQL storage needs psycopg.", fix='pip install "tiebreak[postgresql]"')
-    return f"postgresql+psycopg://{rest}"
+    lists = [dimension.values for dimension in space.values() if isinstance(dimension, Choices)]
+    if len(lists) < len(space):
+        return None
+    each = (dict(zip(space, values, strict=True)) for values in itertools.product(*lists))
+    return next((settings for settings in each if _written(settings) not in tried), None)
+
+
+def _written(settings: Settings) -> str:
+    return json.dumps(settings, sort_keys=True)
 
 
 def _sampler(plan: Plan, trials: int) -> optuna.samplers.BaseSampler:
@@ -357,9 +350,14 @@ def _encoded(space: Mapping[str, Dimension], settings: Settings) -> dict[str, An
     for key, value in settings.items():
         dimension = space[key]
         if isinstance(dimension, Choices):
-            value = _categories(dimension)[dimension.values.index(value)]
+            value = _categories(dimension)[_place(dimension, value)]
         found[key] = value
     return found
+
+
+def _place(dimension: Choices, value: object) -> int:
+    """Where a value stands in a list; 1 and true are two values."""
+    return [json.dumps(each, sort_keys=True) for each in dimension.values].index(json.dumps(value, sort_keys=True))
 
 
 def _decoded(space: Mapping[str, Dimension], params: Mapping[str, Any]) -> dict[str, Any]:
@@ -370,7 +368,8 @@ def _decoded(space: Mapping[str, Dimension], params: Mapping[str, Any]) -> dict[
             continue
         value = params[key]
         if isinstance(dimension, Choices):
-            found[key] = dimension.values[_categories(dimension).index(value)]
+            kept = [json.dumps(each) for each in _categories(dimension)]
+            found[key] = dimension.values[kept.index(json.dumps(value))]
         else:
             found[key] = value if dimension.whole else float(f"{value:.6g}")
     return found

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tiebreak.errors import InputError, Interrupted, RunError, TiebreakError
+from tiebreak.errors import InputError, Interrupted, TiebreakError
+from tiebreak.formatting.text import one_line
 from tiebreak.metrics import HELD_OUT, LOSS
 from tiebreak.models.save import disk_is_full
 from tiebreak.runs.folder import RunFolder
@@ -22,6 +23,8 @@ from tiebreak.sweep.goals import Goal
 from tiebreak.sweep.plan import Plan, Settings
 from tiebreak.sweep.study import Study
 from tiebreak.workflow.callback import Callback, Event
+from tiebreak.workflow.early import DiskTooSmall
+from tiebreak.workflow.findings import Hopeless
 from tiebreak.workflow.progress import Progress
 from tiebreak.workflow.shared import Shared
 from tiebreak.workflow.train import train_among
@@ -109,10 +112,12 @@ def run_trial(
             if reporting.behind is None:
                 raise
             return Ended("pruned", reason=reporting.behind)
-        except (InputError, RunError) as error:
-            if isinstance(error.__cause__, OSError) and disk_is_full(error.__cause__):
+        except TiebreakError as error:
+            if _of_all_trials(plan, run, error):
                 raise
             return Ended("failed", reason=_one_line(error))
+        except Exception as error:  # noqa: BLE001 - whatever ends a run ends this trial, and not the search
+            return Ended("failed", reason=f"{type(error).__name__}: {one_line(str(error), 300)}")
         finally:
             gc.collect()  # a trainer holds its model in a ring of references
         manifest = run.load_manifest()
@@ -123,6 +128,20 @@ def run_trial(
                 return Ended("failed", reason=f"{goal.name} {said}")
         repeats.append(tuple(value for value in values if value is not None))
     return Ended("finished", tuple(repeats))
+
+
+def _of_all_trials(plan: Plan, run: RunFolder, error: TiebreakError) -> bool:
+    """Whether an error is of the machine or of what all trials have in common, so that others would fail as well.
+
+    That is a full disk; and before the first step whatever is not of the values of this trial: a finding, or a model or
+    data where those are varied.
+    """
+    if isinstance(error, DiskTooSmall) or (isinstance(error.__cause__, OSError) and disk_is_full(error.__cause__)):
+        return True
+    if not isinstance(error, InputError) or isinstance(error, Hopeless) or run.metrics_path.exists():
+        return False
+    varied = error.where is not None and any(error.where.startswith(key) for key in plan.space)
+    return not varied and not any(key.startswith(("data", "model", "objective")) for key in plan.space)
 
 
 def remove_weights(run: RunFolder, *, model: bool) -> None:

@@ -30,6 +30,10 @@ from tiebreak.votes.address import parse_address
 from tiebreak.workflow.resolve import ResolvedRecipe, resolve
 
 
+class DiskTooSmall(InputError):
+    """The disk has no room for what a run writes."""
+
+
 @dataclass(frozen=True)
 class Early:
     """What is known of a run before torch is loaded.
@@ -73,7 +77,7 @@ def check_early(recipe: Recipe, out: Path | None, *, new: bool = True) -> Early:
     size = None if shape is None else size_of(recipe, shape, parameters)
     disk = None if size is None else disk_needed(recipe, size, out or Path("runs"))
     if disk is not None and new and disk[0] > disk[1]:
-        raise InputError(
+        raise DiskTooSmall(
             f"The disk is too small for this run: its checkpoints and model take {memory(disk[0])}, and "
             f"{memory(disk[1])} are free.",
             where=str(out or "runs"),

@@ -26,6 +26,10 @@ from tiebreak.workflow.progress import Progress
 _REST = 99  # times as long as a look took, before the next one
 
 
+class Hopeless(InputError):
+    """A finding says that nothing can come of a run."""
+
+
 def starting_findings(recipe: Recipe, data: DataRecord, parameters: int | None) -> tuple[Finding, ...]:
     """What is known to be wrong with settings and data before the first step, the most severe first.
 
@@ -45,7 +49,7 @@ def say_before_training(found: Sequence[Finding], progress: Progress, *, anyway:
         progress: where it is shown: each warning in a line, and how many notes there are.
         anyway: begin in any case.
     Raises:
-        InputError: a finding says that nothing can come of the run as it is.
+        Hopeless: a finding says that nothing can come of the run as it is.
     """
     severe = at_least(found, "warning")
     progress.say_all(finding.line for finding in severe)
@@ -55,7 +59,7 @@ def say_before_training(found: Sequence[Finding], progress: Progress, *, anyway:
     if stops and not anyway:
         first = stops[0]
         what_to_do = "; ".join((*(f"set {key}={value}" for key, value in first.change.items()), *first.advice))
-        raise InputError(
+        raise Hopeless(
             f"Nothing can come of this run: {first.title} ({'; '.join(figure.text for figure in first.evidence)}).",
             where=f"{first.name}, see docs/doctor.md",
             fix=f"{what_to_do.rstrip('.')}; or train all the same with --anyway",
