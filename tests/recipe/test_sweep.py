@@ -37,7 +37,7 @@ def test_lists_are_a_grid_and_a_range_is_searched(section: dict[str, Any], metho
     [
         ({"over": {"train.lr": {"log": [1e-5, 1e-7]}}}, "train.lr: the ends are swapped"),
         ({"over": [1]}, "a mapping from keys"),
-        ({"over": {"a": {"range": [0, 1]}}, "search": "grid"}, "no end of values of a"),
+        ({"over": {"a": {"range": [0, 1]}}, "search": "grid"}, "how many values of a it tries"),
         ({"prune": "median", "objective": ["eval_loss", "train_seconds"]}, "by one metric"),
         ({"objective": []}, "objective is empty"),
         ({"objective": ["eval_loss", "eval_loss"]}, "twice"),

@@ -42,10 +42,10 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, terminal: bool) ->
 def test_without_a_terminal_each_trial_is_two_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said, _ = shown(tmp_path, monkeypatch, terminal=False)
     lines = said.splitlines()
-    assert lines[0] == "trial 0/3  train.learning_rate=1e-06"
-    assert lines[1].startswith("trial 0/3  finished  eval_loss 0.6000")
-    assert lines[1].endswith(" left")
-    assert lines[5] == "trial 2/3  failed: Memory does not suffice."
+    assert lines[0] == "trial 0  train.learning_rate=1e-06"
+    assert lines[1].startswith("trial 0  finished  eval_loss 0.6000  (1 of 3, ")
+    assert lines[1].endswith(" left)")
+    assert lines[5] == "trial 2  failed: Memory does not suffice.  (3 of 3)"
 
 
 def test_in_a_terminal_there_is_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

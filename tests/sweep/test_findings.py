@@ -44,6 +44,33 @@ def test_a_best_value_at_an_end_asks_for_a_wider_search(
     assert ("best-at-border" in said(tmp_path, {"train.batch_size": tried}, results)) == speaks
 
 
+def test_trials_that_were_ended_early_were_tried_too(tmp_path: Path) -> None:
+    plan, folder = begun(tmp_path, searched({"train.batch_size": [1, 2, 4]}))
+    pruned = [Trial(n, {"train.batch_size": size}, "pruned") for n, size in enumerate((1, 2))]
+    best = Trial(2, {"train.batch_size": 4}, "finished", (0.5,), ((0.5,),))
+    assert [finding.name for finding in findings_of(plan, folder, [*pruned, best])] == ["best-at-border"]
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ([(1, 0.5), (2, 0.5), (4, 0.6)], ["equal-best"]),  # one of the best lies between the ends
+        ([(1, 0.5), (2, 0.6), (4, 0.5)], ["equal-best"]),
+        ([(1, 0.5), (2, 0.6), (4, 0.7)], ["best-at-border"]),
+        ([(1, 0.6), (2, 0.5), (4, 0.7)], []),
+    ],
+)
+def test_equally_good_trials_are_said_and_have_no_border_of_their_own(
+    tmp_path: Path, results: list[tuple[Any, ...]], expected: list[str]
+) -> None:
+    assert said(tmp_path, {"train.batch_size": [1, 2, 4]}, results) == expected
+
+
+def test_an_objective_that_is_one_has_one_scale(tmp_path: Path) -> None:
+    assert said(tmp_path, {"objective.beta": [0.1]}, [(0.1, 0.5)]) == []
+    assert said(tmp_path / "two", {"objective.beta": [0.1, 0.2]}, [(0.1, 0.5), (0.2, 0.6)]) == ["own-scales"]
+
+
 def test_names_have_no_ends(tmp_path: Path) -> None:
     results: list[tuple[Any, ...]] = [("linear", 0.4), ("cosine", 0.5), ("constant", 0.6)]
     assert said(tmp_path, {"train.schedule": [name for name, _ in results]}, results) == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tiebreak.cli.train import AsJson, Data, Model, Settings, parsed_settings
+from tiebreak.cli.train import Data, Model, Settings, parsed_settings
 
 if TYPE_CHECKING:
     from tiebreak.recipe import Recipe
@@ -42,7 +42,7 @@ def sweep(
         typer.Option(help="Metric to rank by: eval_loss, accuracy, win_rate, … Several times for a front."),
     ] = None,
     trials: Annotated[int | None, typer.Option(help="Trials at most.")] = None,
-    hours: Annotated[float | None, typer.Option(help="Begin no trial after so many hours.")] = None,
+    hours: Annotated[float | None, typer.Option(help="Begin no trial after so many hours of this command.")] = None,
     prune: Annotated[str | None, typer.Option(help="End trials early that are behind: median or asha.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Runs of each trial, each with a seed of its own.")] = None,
     keep: Annotated[str | None, typer.Option(help="Whose weights stay: best, all or none.")] = None,
@@ -57,9 +57,12 @@ def sweep(
         Path | None,
         typer.Option(help="Work at the search in this folder, beside whoever else does.", show_default=False),
     ] = None,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the search as JSON on stdout.")] = False,
 ) -> None:
-    """Search over recipes: train many runs, rank them, keep the best."""
+    """Search over recipes: train many runs, rank them, keep the best.
+
+    The same command goes on with a search that was stopped or killed.
+    """
     flags = {
         "model.name": model,
         "data.source": data,
@@ -139,7 +142,14 @@ def _parsed_over(over: list[str]) -> dict[str, Any]:
             )
         if key in found:
             raise InputError(f"{key} is varied twice.", where="--over", fix=f"give all its values once: {key}=A,B")
-        found[key] = parse_value(written if written[0] in "[{" else f"[{written}]")
+        try:
+            found[key] = parse_value(written if written[0] in "[{" else f"[{written}]")
+        except InputError:
+            raise InputError(
+                f"'--over {each}' cannot be read.",
+                where="--over",
+                fix=f"values between commas, text with commas or brackets in quotes: --over {key}='\"a, b\", c'",
+            ) from None
     return found
 
 
@@ -178,8 +188,8 @@ def _print_plan(recipe: Recipe, *, as_json: bool) -> None:
         for number, (settings, seconds) in enumerate(zip(plan.listed, found.trial_seconds, strict=True)):
             typer.echo(f"trial {number:<4} {settings_text(settings)}  ({duration(seconds)})")
     typer.echo(
-        f"time, estimated  {duration(found.seconds)} for one worker: a step of the first trial takes "
-        f"{duration(found.step_seconds)}; answers and saving come to it, and what is ended early or shared goes off"
+        f"time, estimated  {duration(found.seconds)} of training and evaluation by one worker: a step of the first "
+        f"trial takes {duration(found.step_seconds)}. Answers and saving take more; ending trials early takes less."
     )
 
 
@@ -195,6 +205,7 @@ def _plan_lines(plan: Plan) -> list[str]:
 def _show(found: Search, *, as_json: bool) -> None:
     """Print what a search came to, and what to type next."""
     import json
+    import shlex
 
     from tiebreak.cli.terminal import own_name
     from tiebreak.sweep.plan import settings_text
@@ -216,4 +227,4 @@ def _show(found: Search, *, as_json: bool) -> None:
         typer.echo(f"recipe  {found.folder.best_recipe_path}")
     if found.folder.best_link.exists():
         typer.echo(f"model   {found.folder.best_link}")
-        typer.echo(f"next    {own_name()} chat {found.best.path} --base")
+        typer.echo(f"next    {own_name()} chat {shlex.quote(str(found.folder.best_link))}")

@@ -62,8 +62,12 @@ class SweepSection(Section):
         description="What trials are ranked by: a held-out metric, judge.win_rate, judge.pass_rate or train_seconds; "
         "several give those trials that no other beats in all of them.",
     )
-    trials: int | None = Field(None, ge=1, description="Trials at most; null is the whole grid, and else 20.")
-    hours: float | None = Field(None, gt=0, description="Begin no trial after so many hours; null is no limit.")
+    trials: int | None = Field(
+        None, ge=1, description="Trials at most; null is the whole grid, and else 20, or with hours as many as fit."
+    )
+    hours: float | None = Field(
+        None, gt=0, description="Begin no trial after so many hours of a command; null is no limit."
+    )
     prune: Literal["median", "asha"] | None = Field(
         None,
         description="End a trial early that is behind at an evaluation: behind the median of the others, or not among "
@@ -89,7 +93,8 @@ class SweepSection(Section):
         grid_lacks = [k for k, d in self.space.items() if isinstance(d, Span) and d.points is None]
         if self.search == "grid" and grid_lacks:
             raise ValueError(
-                f"a grid has no end of values of {grid_lacks[0]}: add points to its range, or set search to tpe"
+                f"a grid has to know how many values of {grid_lacks[0]} it tries: add points to its range, "
+                "or set search to tpe"
             )
         if not self.objective:
             raise ValueError("objective is empty: name a metric, such as eval_loss")

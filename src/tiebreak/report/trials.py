@@ -84,7 +84,7 @@ def parallel_svg(trials: Sequence[Drawn], axes: Sequence[tuple[str, str, str]]) 
     """Each trial as a line over all that was varied, to its result at the right.
 
     Args:
-        trials: that have a result; of more than can be told apart the first ones.
+        trials: that have a result; of more than can be told apart the best ones.
         axes: name, lower and upper end of each axis in words; the last is the goal, with its best end above.
     Returns:
         An `<svg>` element that takes its colours from the page; a browser says of each line which trial it is.
@@ -101,7 +101,7 @@ def parallel_svg(trials: Sequence[Drawn], axes: Sequence[tuple[str, str, str]]) 
         parts.append(f'<path d="M{x:.1f} {_TOP}V{below}" style="stroke: var(--curve-grid, #80808055)"/>')
         for y, words in ((12, name), (_TOP - 6, high), (below + 16, low)):
             parts.append(f'<text x="{x:.1f}" y="{y}" {font}>{html.escape(_short(words))}</text>')
-    ordered = sorted(trials[:_MOST], key=lambda trial: (trial.best, trial.at[-1]))  # the better ones over the others
+    ordered = sorted(trials, key=lambda trial: (trial.best, trial.at[-1]))[-_MOST:]  # the better ones over the others
     for trial in ordered:
         points = " ".join(f"{x:.1f},{below - at * (below - _TOP):.1f}" for x, at in zip(across, trial.at, strict=True))
         colour = "var(--curve-accent, #12857c)" if trial.best else "var(--curve-quiet, #808080)"

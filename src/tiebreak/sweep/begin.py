@@ -35,7 +35,7 @@ def sweep_recipe(recipe: RecipeLike | None, over: Mapping[str, Any], settings: M
         InputError: the recipe, a key, a list or a range is wrong.
     """
     chosen = chosen_recipe(
-        recipe, settings, fix="tiebreak.sweep(model=…, data=…, over=…), or tiebreak sweep RECIPE --over KEY=A,B"
+        recipe, settings, fix="tiebreak sweep RECIPE --over KEY=A,B, or tiebreak.sweep(model=…, data=…, over=…)"
     )
     varied = {**({} if chosen.sweep is None else chosen.sweep.over), **over}
     fixed = next((key for key in settings if key in varied), None)

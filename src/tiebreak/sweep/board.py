@@ -69,7 +69,7 @@ class Board:
         self._trials, self._of_trial = tuple(trials), time.perf_counter()
         if self._live is None:
             settings = next(trial.settings for trial in trials if trial.number == number)
-            self.progress.say(f"trial {number}/{self.plan.limit}  {settings_text(settings)}")
+            self.progress.say(f"trial {number}  {settings_text(settings)}")
         self._refresh()
 
     def stepped(self, number: int, event: Event) -> None:
@@ -86,16 +86,19 @@ class Board:
         if self._live is None:
             trial = next(each for each in trials if each.number == number)
             left = self.left()
-            said = f"  {duration(left)} left" if left else ""
-            self.progress.say(f"trial {number}/{self.plan.limit}  {self._outcome(trial)}{said}")
+            said = f", {duration(left)} left" if left else ""
+            self.progress.say(f"trial {number}  {self._outcome(trial)}  ({self._ended} of {self.plan.limit}{said})")
         self._refresh()
+
+    @property
+    def _ended(self) -> int:
+        return sum(trial.state not in ("waiting", "running") for trial in self._trials)
 
     def left(self) -> float | None:
         """Seconds that the rest will take this worker and those beside it; None where nothing is known yet."""
-        ended = sum(trial.state not in ("waiting", "running") for trial in self._trials)
         if not self._took:
             return None
-        return (self.plan.limit - ended) * sum(self._took) / len(self._took)
+        return (self.plan.limit - self._ended) * sum(self._took) / len(self._took)
 
     def table(self) -> Table:
         """The trials as a table: the best first, then those at work, and the others as there is room."""
@@ -117,9 +120,8 @@ class Board:
                 self._state(trial),
             ]
             table.add_row(*(Text(cell) for cell in cells), style=_STYLES[trial.state])
-        ended = sum(trial.state not in ("waiting", "running") for trial in self._trials)
         left = self.left()
-        said = f"{ended} of {self.plan.limit} trials have ended; * is best" + (
+        said = f"{self._ended} of {self.plan.limit} trials have ended; * is best" + (
             f"; {duration(left)} left" if left else ""
         )
         table.caption, table.caption_justify = said, "left"

@@ -31,22 +31,58 @@ def findings_of(plan: Plan, folder: SweepFolder, trials: Sequence[Trial]) -> tup
         trials: as they stand.
     """
     best = ranked(trials, plan.goals)
-    found = [_all_memorise(plan, folder, best), _own_scales(plan), *_borders(plan, best), _seeds(plan, best)]
+    tried = sum(trial.state in ("finished", "pruned") for trial in trials)
+    found = [
+        _all_memorise(plan, folder, best),
+        _own_scales(plan),
+        _ties(plan, best),
+        *_borders(plan, best, tried),
+        _seeds(plan, best),
+    ]
     return ordered(finding for finding in found if finding is not None)
 
 
-def _borders(plan: Plan, best: Sequence[Trial]) -> list[Finding | None]:
-    if len(best) < _FEW or len(plan.goals) > 1:
+def _equal(plan: Plan, best: Sequence[Trial]) -> list[Trial]:
+    """The best trial, and those that came to exactly the same."""
+    return [trial for trial in best if trial.values == best[0].values] if len(plan.goals) == 1 else []
+
+
+def _ties(plan: Plan, best: Sequence[Trial]) -> Finding | None:
+    equal = _equal(plan, best)
+    if len(equal) < 2:
+        return None
+    goal = plan.goals[0]
+    assert equal[0].values is not None
+    return Finding(
+        name="equal-best",
+        severity="note",
+        title=f"{len(equal)} trials are equally good",
+        evidence=(
+            Figure(goal.name, equal[0].values[0], goal.written(equal[0].values[0])),
+            Figure("trials", len(equal), ", ".join(str(trial.number) for trial in equal)),
+        ),
+        means="Nothing that was measured tells them apart, and best.yaml has the first of them. An accuracy has no "
+        "more values than there are held-out pairs.",
+        advice=("Rank by eval_loss, or hold out more pairs.",),
+        source="Equal figures.",
+        sure="certain",
+    )
+
+
+def _borders(plan: Plan, best: Sequence[Trial], tried: int) -> list[Finding | None]:
+    if not best or tried < _FEW or len(plan.goals) > 1:
         return []
-    return [_border(key, dimension, best[0]) for key, dimension in plan.space.items()]
+    return [_border(key, dimension, _equal(plan, best)) for key, dimension in plan.space.items()]
 
 
-def _border(key: str, dimension: Dimension, best: Trial) -> Finding | None:
-    value = best.settings.get(key)
+def _border(key: str, dimension: Dimension, best: Sequence[Trial]) -> Finding | None:
+    """The best value lies at an end; of several equally good trials all do, and at the same one."""
+    value = best[0].settings.get(key)
     if not is_number(value):
         return None
+    ends = {_end_of(dimension, float(trial.settings[key])) for trial in best}
     end = _end_of(dimension, float(value))
-    if end is None:
+    if end is None or len(ends) > 1:
         return None
     low, high = end
     return Finding(
@@ -124,7 +160,7 @@ def _all_memorise(plan: Plan, folder: SweepFolder, best: Sequence[Trial]) -> Fin
         evidence=first.evidence,
         means="No value that was tried keeps the model from it, so the search chose among trials that share the fault. "
         f"The figures are those of the best one, trial {best[0].number}.",
-        change=first.change,
+        change={key: value for key, value in first.change.items() if key not in plan.space},
         advice=("Try lower learning rates, fewer epochs, or more data.",),
         source=first.source,
         sure=first.sure,
@@ -143,7 +179,8 @@ def _said(plan: Plan, folder: SweepFolder, trial: Trial, name: str) -> Finding |
 def _own_scales(plan: Plan) -> Finding | None:
     """Losses of objectives that differ are ranked, though each has a scale of its own."""
     goal = next((goal for goal in plan.goals if goal.metric.own_scale), None)
-    varied = [key for key in plan.space if key.startswith("objective.")]
+    several = [key for key, d in plan.space.items() if not isinstance(d, Choices) or len(d.values) > 1]
+    varied = [key for key in several if key.partition(".")[0] == "objective"]
     if goal is None or not varied:
         return None
     return Finding(

@@ -54,7 +54,10 @@ def shown_of(plan: Plan, folder: SweepFolder, trials: Sequence[Trial]) -> Search
         best_figures=f"Trial {best.number}: {_figures(plan, best)}" if best is not None else "",
         findings=findings_of(plan, folder, trials),
         headings=["trial", "state", *plan.space, *(goal.name for goal in plan.goals), "time", "why"],
-        rows=[_row(plan, trial) for trial in [*order, *(each for each in trials if each not in order)]],
+        rows=[
+            _row(plan, trial, best=trial in front)
+            for trial in [*order, *(each for each in trials if each not in order)]
+        ],
         drawn=_drawn(plan, trials, front),
         axes=[*(_axis(key, dimension) for key, dimension in plan.space.items()), _goal_axis(plan, order)],
         decides=[Decides(each.key, each.share, each.low, each.high) for each in importances(plan.space, trials)],
@@ -72,15 +75,16 @@ def _figures(plan: Plan, trial: Trial) -> str:
     found = []
     for index, (goal, value) in enumerate(zip(plan.goals, trial.values, strict=True)):
         apart = spread(trial, index)
-        found.append(f"{goal.name} {goal.written(value)}" + (f" ± {value_text(apart)}" if apart is not None else ""))
+        found.append(f"{goal.name} {goal.written(value)}" + (f" ± {goal.written(apart)}" if apart is not None else ""))
     return ", ".join(found)
 
 
-def _row(plan: Plan, trial: Trial) -> list[str]:
+def _row(plan: Plan, trial: Trial, *, best: bool) -> list[str]:
     settings = [value_text(trial.settings[key]) if key in trial.settings else DASH for key in plan.space]
     values = [*values_text(plan, trial), *[DASH] * len(plan.goals)][: len(plan.goals)]
     took = DASH if trial.seconds is None else duration(trial.seconds)
-    return [str(trial.number), trial.state, *settings, *values, took, trial.reason or ""]
+    state = f"{trial.state}, best" if best else trial.state
+    return [str(trial.number), state, *settings, *values, took, trial.reason or ""]
 
 
 def _drawn(plan: Plan, trials: Sequence[Trial], front: Sequence[Trial]) -> list[Drawn]:

@@ -71,7 +71,7 @@ def trials_sheet(plan: Plan, folder: SweepFolder, trials: Sequence[Trial]) -> Sh
         run = folder.run(trial.number, 0, plan.section.seeds)
         row += [found.get(name) for name in others]
         row += [last_value(run.metrics_path, LOSS.name), trial.seconds, trial.reason]
-        row.append(str(run.path.relative_to(folder.path)))
+        row.append(str(run.path.relative_to(folder.path)) if run.recipe_path.is_file() else None)
         rows.append(tuple(row))
     return Sheet(tuple(headings), tuple(rows), "trials")
 
