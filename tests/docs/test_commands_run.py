@@ -12,6 +12,7 @@ import runpy
 import shutil
 import sys
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,9 @@ def small(arguments: list[str]) -> list[str]:
         found += [] if "--model" in found else ["--model", "bundled:base"]
         found += [] if "--data" in found else ["--data", "prefs.jsonl"]
         found += ["--set", "data.eval_split=null"]
-    return [*_without_small(found), *(word for key, value in _SMALL.items() for word in ("--set", f"{key}={value}"))]
+    varied = {after.partition("=")[0] for flag, after in pairwise(found) if flag == "--over"}
+    few = {key: value for key, value in _SMALL.items() if key not in varied}
+    return [*_without_small(found), *(word for key, value in few.items() for word in ("--set", f"{key}={value}"))]
 
 
 def _without_small(arguments: list[str]) -> list[str]:
