@@ -7,6 +7,7 @@ the runs.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -146,7 +147,7 @@ class Trainings:
                 _signalled(known, signal.SIGINT)
             asked = "Stopping as soon as what is being done is saved. " if known.get("asked") else ""
             return State(name, True, "running", asked + (_last_line(log) if not run.metrics_path.exists() else ""))
-        by = 0 if self._process is None or self._process.pid != known["process"] else -(self._process.returncode or 0)
+        by = self._killed_by(known)
         # Asked while it still loads, it dies of the signal and writes nothing: that is a stop like any other.
         stopped = bool(known.get("asked")) and by in (0, signal.SIGINT, signal.SIGTERM)
         if not run.recipe_path.is_file():
@@ -164,6 +165,14 @@ class Trainings:
             return State(name, False, status, _reason(log) or self._recorded(run))
         said = _reason(log) or "Its process was killed, perhaps because the memory was not enough."
         return State(name, False, "killed", said)
+
+    def _killed_by(self, known: Mapping[str, object]) -> int:
+        """Which signal killed the process that has ended; 0 is none, or one that is not known here."""
+        if self._process is None or self._process.pid != known["process"]:
+            return 0
+        with contextlib.suppress(subprocess.TimeoutExpired):  # its lock is free a moment before it is gone
+            self._process.wait(_TRIES * _WAIT)
+        return -(self._process.returncode or 0)
 
     def _begin(self, name: str, recipe: Recipe | None, more: list[str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
