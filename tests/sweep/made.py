@@ -60,6 +60,7 @@ class MadeUp:
             folder = RunFolder.create(recipe, out)
         if folder.load_manifest().status == "finished":
             return Run(folder)
+        folder.update_manifest(status="running")
         folder.metrics_path.unlink(missing_ok=True)
         folder.checkpoints.mkdir(exist_ok=True)
         final = self.loss(recipe)

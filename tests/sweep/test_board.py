@@ -58,6 +58,19 @@ def test_in_a_terminal_there_is_a_table(tmp_path: Path, monkeypatch: pytest.Monk
     assert rows.row_count == 3
 
 
+def test_what_is_left_is_no_more_than_the_time_that_is(tmp_path: Path) -> None:
+    plan, folder = begun(tmp_path, searched({"train.learning_rate": {"log": [1e-7, 1e-5]}}, hours=0.001))
+    board = Board(plan, Progress(Console(file=io.StringIO())))
+    study = Study(plan, folder)
+    assert study.next() == 0
+    board.begun(study.trials(), 0)
+    board._of_trial -= 60  # seconds that it took
+    board.ended(study.trials(), 0)
+    left = board.left()
+    assert left is not None
+    assert left <= 3.6
+
+
 def test_a_trial_at_work_says_how_far_it_is(tmp_path: Path) -> None:
     plan, folder = begun(tmp_path, searched(RATES))
     said = io.StringIO()

@@ -11,12 +11,14 @@ import pytest
 from tests.sweep.made import EVALUATIONS, MadeUp, begun, searched
 from tiebreak.errors import InputError, Interrupted, RunError
 from tiebreak.recipe import Recipe, load_recipe
+from tiebreak.runs import RunFolder
 from tiebreak.sweep import trial as module
 from tiebreak.sweep.drive import Results, work
 from tiebreak.sweep.folder import SweepFolder
 from tiebreak.sweep.plan import Plan
 from tiebreak.sweep.report import write_results
 from tiebreak.sweep.results import write_tables
+from tiebreak.sweep.state import write_state
 from tiebreak.sweep.study import Study, Trial
 from tiebreak.workflow.early import DiskTooSmall
 from tiebreak.workflow.findings import Hopeless
@@ -202,6 +204,30 @@ def test_a_trial_that_always_kills_its_process_is_given_up(tmp_path: Path, made:
     trials = worked(search)
     assert [trial.state for trial in trials] == ["failed", "finished", "finished"]
     assert trials[0].reason == "its process was killed 5 times without a step between"
+
+
+def test_what_stops_a_worker_in_order_is_no_kill_however_often(tmp_path: Path, made: MadeUp) -> None:
+    def gone(recipe: Recipe, evaluation: int) -> None:
+        RunFolder(search[1].trials / "0000").update_manifest(status="interrupted")
+        raise InputError("The data are gone.")
+
+    made.on_step = gone
+    search = begun(tmp_path, searched(RATES))
+    for _ in range(7):
+        with pytest.raises(InputError, match="The data are gone"):
+            worked(search)
+    made.on_step = lambda recipe, evaluation: None
+    assert {trial.state for trial in worked(search)} == {"finished"}
+
+
+def test_results_that_are_older_than_the_last_trial_are_written_again(tmp_path: Path, made: MadeUp) -> None:
+    search = begun(tmp_path, searched(RATES))
+    trials = worked(search, write_results)
+    write_state(*search, trials[:2], [])  # as a worker left them that was killed before it wrote the last one's
+    write_state(*search, trials)
+    written: list[int] = []
+    worked(search, lambda plan, folder, trials: written.append(len(trials)))
+    assert written == [3]
 
 
 def test_results_that_a_kill_kept_from_being_written_are_written(tmp_path: Path, made: MadeUp) -> None:

@@ -48,7 +48,9 @@ def test_a_search_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_the_same_goes_on_and_another_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "search"
     assert begin(searched(RATES), out) == begin(searched(RATES), out) == SweepFolder(out)
-    with pytest.raises(InputError, match=r"another recipe; other values have: train.epochs, sweep.seeds"):
+    with pytest.raises(
+        InputError, match=r"another recipe: train.epochs is 1.0 there and 9.0 here, sweep.seeds is 1 there and 3 here"
+    ):
         begin(searched(RATES, {"train": {"epochs": 9}}, seeds=3), out)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").touch()

@@ -80,8 +80,13 @@ class Finding:
     @property
     def line(self) -> str:
         """All of it on one line: name, title, figures."""
-        figures = "; ".join(figure.text for figure in self.evidence)
+        figures = self.figures_text
         return f"{self.severity} {self.name}: {self.title}" + (f" ({figures})" if figures else "")
+
+    @property
+    def figures_text(self) -> str:
+        """The evidence on one line."""
+        return "; ".join(figure.text for figure in self.evidence)
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ class SearchRecord(Record):
         ranked: numbers of those that have a result, the best first.
         best: numbers of the best: one, or of several metrics the Pareto front.
         findings: the most severe first.
+        written: how many trials had ended when results and findings were written last.
     """
 
     over: tuple[str, ...]
@@ -76,6 +77,7 @@ class SearchRecord(Record):
     ranked: tuple[int, ...] = ()
     best: tuple[int, ...] = ()
     findings: tuple[SaidRecord, ...] = ()
+    written: int = 0
 
     @property
     def ended(self) -> int:

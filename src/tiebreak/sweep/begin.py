@@ -16,9 +16,8 @@ from tiebreak.recipe.builtin import RecipeLike, chosen_recipe
 from tiebreak.recipe.space import value_text
 from tiebreak.sweep.folder import SweepFolder
 from tiebreak.sweep.plan import Plan, corners, plan_sweep, settings_text
-from tiebreak.sweep.results import flat
 from tiebreak.sweep.storage import check_storage, need_optuna
-from tiebreak.workflow.early import check_early
+from tiebreak.workflow.early import check_early, differing
 
 _FILES = (("data", "source"), ("data", "eval_source"), ("model", "name"))
 """Keys that may name a file or a folder."""
@@ -112,16 +111,10 @@ def _check_same(folder: SweepFolder, recipe: Recipe) -> None:
         InputError: it is another: in which keys.
     """
     written = folder.recipe()
-    if written == recipe:
-        return
-    before, now = flat(written), flat(recipe)
-    sections = [each.model_dump(mode="json") if each is not None else {} for each in (written.sweep, recipe.sweep)]
-    before |= {f"sweep.{key}": value for key, value in sections[0].items()}
-    now |= {f"sweep.{key}": value for key, value in sections[1].items()}
-    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    raise InputError(
-        f"The search in '{folder.path}' has another recipe; other values have: {', '.join(keys[:5])}.",
-        where=str(folder.recipe_path),
-        fix="give the same recipe as before, or choose another folder with --out; tiebreak sweep --worker "
-        f"{folder.path} goes on with what is there",
-    )
+    if written != recipe:
+        raise InputError(
+            f"The search in '{folder.path}' has another recipe: {', '.join(differing(written, recipe))}.",
+            where=str(folder.recipe_path),
+            fix="give the same recipe as before, or choose another folder with --out; tiebreak sweep --worker "
+            f"{folder.path} goes on with what is there",
+        )

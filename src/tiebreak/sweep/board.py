@@ -98,7 +98,9 @@ class Board:
         """Seconds that the rest will take this worker and those beside it; None where nothing is known yet."""
         if not self._took:
             return None
-        return (self.plan.limit - self._ended) * sum(self._took) / len(self._took)
+        trials = (self.plan.limit - self._ended) * sum(self._took) / len(self._took)
+        hours = self.plan.section.hours
+        return trials if hours is None else min(trials, max(0.0, 3600 * hours - (time.perf_counter() - self._began)))
 
     def table(self) -> Table:
         """The trials as a table: the best first, then those at work, and the others as there is room."""

@@ -12,6 +12,7 @@ from typing import IO
 
 from tiebreak.errors import InputError, Interrupted, RunError
 from tiebreak.files import write_text
+from tiebreak.runs.compare import summarize
 from tiebreak.runs.metrics_file import last_step
 from tiebreak.runs.search import read_search
 from tiebreak.sweep.board import Board
@@ -64,7 +65,7 @@ def work(plan: Plan, folder: SweepFolder, progress: Progress, write: Results) ->
     with folder.alone():
         trials = study.trials()
         ended = [trial for trial in trials if trial.state not in ("waiting", "running")]
-        if ended and (writing.due or not _written(folder, len(ended))):
+        if ended and not _written(folder, len(ended)):
             _keep_weights(plan, folder, trials)
             write(plan, folder, trials)
     if until is not None and time.monotonic() >= until and len(ended) < plan.limit:
@@ -83,13 +84,11 @@ class _Seldom:
     """Writes results when trials have ended, in a small share of the time."""
 
     def __init__(self, write: Results) -> None:
-        self.write = write
-        self.due, self.next = False, 0.0
+        self.write, self.next = write, 0.0
 
     def __call__(self, plan: Plan, folder: SweepFolder, trials: tuple[Trial, ...]) -> None:
         began = time.monotonic()
-        self.due = began < self.next
-        if self.due:
+        if began < self.next:
             write_state(plan, folder, trials)
             return
         self.write(plan, folder, trials)
@@ -101,7 +100,7 @@ def _written(folder: SweepFolder, ended: int) -> bool:
     """Whether the results are there, and of so many trials."""
     files = (folder.csv_path, folder.workbook_path, folder.report_path)
     try:
-        return all(path.is_file() for path in files) and read_search(folder.path).ended == ended
+        return all(path.is_file() for path in files) and read_search(folder.path).written == ended
     except (FileNotFoundError, InputError):
         return False
 
@@ -135,14 +134,11 @@ def _take(plan: Plan, study: Study, folder: SweepFolder) -> tuple[int, IO[str]] 
     with folder.alone():
         for trial in study.trials():
             if trial.state == "running" and (lock := folder.take(trial.number)) is not None:
-                study.check_versions()
-                if study.again(trial.number, _steps(plan, folder, trial.number)) <= _ATTEMPTS:
+                steps, killed = _left_behind(plan, folder, trial.number)
+                if study.again(trial.number, steps, killed=killed) <= _ATTEMPTS:
                     return trial.number, lock
                 study.fail(trial.number, f"its process was killed {_ATTEMPTS} times without a step between")
                 lock.close()
-        if not study.has_next():
-            return None
-        study.check_versions()
         number = study.next()
         if number is None:
             return None
@@ -152,10 +148,11 @@ def _take(plan: Plan, study: Study, folder: SweepFolder) -> tuple[int, IO[str]] 
         return number, lock
 
 
-def _steps(plan: Plan, folder: SweepFolder, number: int) -> int:
-    """How many steps the runs of a trial have logged."""
+def _left_behind(plan: Plan, folder: SweepFolder, number: int) -> tuple[int, bool]:
+    """How many steps the runs of a trial have logged, and whether one was killed: whoever can records how it ends."""
     runs = [folder.run(number, repeat, plan.section.seeds) for repeat in range(plan.section.seeds)]
-    return sum(last_step(run.metrics_path) or 0 for run in runs)
+    steps = sum(last_step(run.metrics_path) or 0 for run in runs)
+    return steps, any(summarize(run).status == "running" for run in runs)
 
 
 def _keep_weights(plan: Plan, folder: SweepFolder, trials: tuple[Trial, ...]) -> None:

@@ -50,16 +50,19 @@ class Estimate:
         step_seconds: of one step of the first trial, measured.
         trial_seconds: of each trial, steps and evaluations of all its runs.
         trials: how many there are.
+        most: seconds after which none is begun any more; None is no limit.
     """
 
     step_seconds: float
     trial_seconds: tuple[float, ...]
     trials: int
+    most: float | None = None
 
     @property
     def seconds(self) -> float:
         """Of all trials by one worker."""
-        return self.trials * sum(self.trial_seconds) / len(self.trial_seconds)
+        each = sum(self.trial_seconds) / len(self.trial_seconds)
+        return self.trials * each if self.most is None else min(self.trials * each, self.most + each)
 
 
 def estimate(plan: Plan, progress: Progress) -> Estimate:
@@ -78,7 +81,8 @@ def estimate(plan: Plan, progress: Progress) -> Estimate:
     progress.say(f"        measuring {_STEPS} steps of the first trial")
     step, pairs = _measured(recipes[0], shared)
     trials = tuple(plan.section.seeds * _seconds(recipe, step / pairs, shared, progress) for recipe in recipes)
-    return Estimate(step, trials, plan.limit)
+    hours = plan.section.hours
+    return Estimate(step, trials, plan.limit, None if hours is None else 3600 * hours)
 
 
 def sample_of(plan: Plan) -> Sequence[Settings]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tiebreak.errors import InputError
 from tiebreak.recipe import Recipe, SweepSection
-from tiebreak.recipe.space import Choices, Dimension, Span, check_different, is_number, value_text
+from tiebreak.recipe.space import Choices, Dimension, check_different, is_number, value_text
 from tiebreak.sweep.goals import Goal, goals_of
 from tiebreak.workflow.resolve import ResolvedRecipe, resolve
 
@@ -264,8 +264,3 @@ def corners(space: Mapping[str, Dimension]) -> Iterator[Settings]:
     ends = [d.values if isinstance(d, Choices) else (d.low, d.high) for d in space.values()]
     for number in range(max(map(len, ends))):
         yield {key: values[number % len(values)] for key, values in zip(space, ends, strict=True)}
-
-
-def spans(space: Mapping[str, Dimension]) -> dict[str, Span]:
-    """Of what is varied, the ranges."""
-    return {key: dimension for key, dimension in space.items() if isinstance(dimension, Span)}

@@ -7,18 +7,18 @@ to `ranking`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tiebreak.errors import InputError, RunError
 from tiebreak.metrics import HELD_OUT, LOSS, METRICS
-from tiebreak.recipe import Recipe
 from tiebreak.runs.metrics_file import last_value
 from tiebreak.runs.sheet import Cell, Sheet, write_sheet, write_workbook
 from tiebreak.sweep.folder import SweepFolder
 from tiebreak.sweep.plan import Plan
 from tiebreak.sweep.ranking import best_of, best_repeat, spread
 from tiebreak.sweep.study import Trial
+from tiebreak.workflow.early import flat
 
 _FIGURES = tuple(
     metric.recorded
@@ -95,21 +95,9 @@ def best_sheet(plan: Plan, trials: Sequence[Trial]) -> Sheet:
     rows: list[tuple[Cell, ...]] = []
     if best:
         recipe = plan.recipe_of(best[0].settings, best_repeat(best[0], plan.goals))
-        rows = [(key, _cell(value)) for key, value in flat(recipe).items()]
+        document = recipe.model_dump(by_alias=True, mode="json", exclude={"sweep"})
+        rows = [(key, _cell(value)) for key, value in flat(document).items()]
     return Sheet(("key", "value"), tuple(rows), "best recipe")
-
-
-def flat(recipe: Recipe) -> dict[str, Any]:
-    """The keys of a recipe, dotted, with their values; none of `sweep`."""
-    return dict(_flat(recipe.model_dump(by_alias=True, mode="json", exclude={"sweep"}), ""))
-
-
-def _flat(document: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for key, value in document.items():
-        inner = isinstance(value, Mapping) and value
-        found += _flat(value, f"{prefix}{key}.") if inner else [(f"{prefix}{key}", value)]
-    return found
 
 
 def _cell(value: Any) -> Cell:

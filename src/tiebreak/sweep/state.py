@@ -22,21 +22,21 @@ def write_state(
     Args:
         plan, folder: of the search.
         trials: as they stand.
-        findings: what is to be said of it; None leaves what was said before.
+        findings: what is to be said of it, where results are written too; None leaves what was said before.
     """
-    said = _before(folder) if findings is None else tuple(map(_said, findings))
-    write_search(
-        folder.path,
-        SearchRecord(
-            over=tuple(plan.space),
-            goals=tuple(goal.name for goal in plan.goals),
-            limit=plan.limit,
-            trials=tuple(_trial(plan, folder, trial) for trial in trials),
-            ranked=tuple(trial.number for trial in ranked(trials, plan.goals)),
-            best=tuple(trial.number for trial in best_of(trials, plan.goals)),
-            findings=said,
-        ),
+    record = SearchRecord(
+        over=tuple(plan.space),
+        goals=tuple(goal.name for goal in plan.goals),
+        limit=plan.limit,
+        trials=tuple(_trial(plan, folder, trial) for trial in trials),
+        ranked=tuple(trial.number for trial in ranked(trials, plan.goals)),
+        best=tuple(trial.number for trial in best_of(trials, plan.goals)),
     )
+    if findings is not None:
+        record = record.replace(findings=tuple(map(_said, findings)), written=record.ended)
+    elif (before := _before(folder)) is not None:
+        record = record.replace(findings=before.findings, written=before.written)
+    write_search(folder.path, record)
 
 
 def values_text(plan: Plan, trial: Trial) -> tuple[str, ...]:
@@ -59,12 +59,11 @@ def _trial(plan: Plan, folder: SweepFolder, trial: Trial) -> TrialRecord:
 
 
 def _said(finding: Finding) -> SaidRecord:
-    figures = "; ".join(figure.text for figure in finding.evidence)
-    return SaidRecord(severity=finding.severity, name=finding.name, title=finding.title, figures=figures)
+    return SaidRecord(severity=finding.severity, name=finding.name, title=finding.title, figures=finding.figures_text)
 
 
-def _before(folder: SweepFolder) -> tuple[SaidRecord, ...]:
+def _before(folder: SweepFolder) -> SearchRecord | None:
     try:
-        return read_search(folder.path).findings
+        return read_search(folder.path)
     except (FileNotFoundError, InputError):  # it is written anew
-        return ()
+        return None

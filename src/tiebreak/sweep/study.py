@@ -34,7 +34,7 @@ _STATES: Mapping[str, State] = {
 }
 _SAME = ("torch", "transformers", "peft")  # packages whose version may change a number
 _REASON, _REPEATS, _SEARCH, _VERSIONS = "reason", "repeats", "search", "versions"
-_ATTEMPTS = "attempts"
+_KILLS = "kills"
 _DRAWS = 50  # of the sampler, before what is left is listed
 
 
@@ -91,20 +91,13 @@ class Study:
         with self._used():
             return tuple(self._trial(found) for found in self._study.get_trials(deepcopy=False))
 
-    def has_next(self) -> bool:
-        """Whether there is a trial that nobody has taken yet."""
-        import optuna
-
-        with self._used():
-            trials = self._study.get_trials(deepcopy=False)
-        waiting = any(trial.state == optuna.trial.TrialState.WAITING for trial in trials)
-        return waiting or len(trials) < self.plan.limit
-
     def next(self) -> int | None:
         """Take the next trial: it is running then. Call it alone in the folder.
 
         Returns:
             Its number; None where there are no more.
+        Raises:
+            InputError: the search was begun with other versions, so that its result could not be compared.
         """
         import optuna
 
@@ -113,6 +106,7 @@ class Study:
             waiting = any(trial.state == optuna.trial.TrialState.WAITING for trial in trials)
             if not waiting and len(trials) >= self.plan.limit:
                 return None
+            self._check_versions()
             if not waiting:
                 new = self._new(trials)
                 if new is None:
@@ -145,21 +139,25 @@ class Study:
     def _params(found: optuna.trial.FrozenTrial) -> dict[str, Any]:
         return {**found.system_attrs.get("fixed_params", {}), **found.params}
 
-    def again(self, number: int, steps: int) -> int:
-        """Let a trial whose process was killed have all its values, which the kill may have kept it from.
+    def again(self, number: int, steps: int, *, killed: bool) -> int:
+        """Take a trial whose process is gone; a kill may have kept it from its values, and it has them afterwards.
 
         Args:
             number: of a trial that is running.
             steps: that its runs have logged so far.
+            killed: whether its process was killed, and did not end by itself.
         Returns:
-            How often it has ended in this way without a step since the time before.
+            How often it was killed without a step since the kill before.
+        Raises:
+            InputError: as for `next`.
         """
         with self._used():
+            self._check_versions()
             trial = self._asked(number)
             self._suggest(trial)
-            known = trial.user_attrs.get(_ATTEMPTS, {"steps": -1, "count": 0})
-            count = known["count"] + 1 if known["steps"] == steps else 1
-            trial.set_user_attr(_ATTEMPTS, {"steps": steps, "count": count})
+            known = trial.user_attrs.get(_KILLS, {"steps": steps, "count": 0})
+            count = (known["count"] if known["steps"] == steps else 0) + killed
+            trial.set_user_attr(_KILLS, {"steps": steps, "count": count})
             return int(count)
 
     def report(self, number: int, evaluation: int, value: float) -> None:
@@ -242,12 +240,7 @@ class Study:
             seconds=seconds,
         )
 
-    def check_versions(self) -> None:
-        """See that a trial that is run here can be compared with the others.
-
-        Raises:
-            InputError: the search was begun with other versions.
-        """
+    def _check_versions(self) -> None:
         here = _versions()
         for name, version in self._study.user_attrs.get(_VERSIONS, {}).items():
             if here.get(name) != version:

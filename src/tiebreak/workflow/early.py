@@ -105,25 +105,36 @@ def begun(recipe: Recipe, out: Path) -> bool:
     if written == asked:
         return True
     raise InputError(
-        f"The run in '{out}' has another recipe: {', '.join(_differing(written, asked))}.",
+        f"The run in '{out}' has another recipe: {', '.join(differing(written, asked))}.",
         where=str(run.recipe_path),
         fix="give the same recipe as before, or choose another folder with --out",
     )
 
 
-def _differing(written: Recipe, asked: Recipe) -> list[str]:
-    """The keys in which two recipes differ, with both values."""
-    before, now = _flat(written.model_dump(by_alias=True)), _flat(asked.model_dump(by_alias=True))
+def differing(written: Recipe, asked: Recipe) -> list[str]:
+    """The keys in which two recipes differ, with both values; five of them at most.
+
+    Args:
+        written: the recipe that is there.
+        asked: the one that is asked for.
+    """
+    before, now = flat(written.model_dump(by_alias=True)), flat(asked.model_dump(by_alias=True))
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     said = [f"{key} is {before.get(key)!r} there and {now.get(key)!r} here" for key in keys[:5]]
     return [*said, *(["…"] if len(keys) > 5 else [])]
 
 
-def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted keys.
+
+    Args:
+        document: a recipe's, or a part of it.
+        prefix: before each key.
+    """
     found: dict[str, Any] = {}
     for key, value in document.items():
         inner = isinstance(value, Mapping) and value
-        found |= _flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+        found |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
     return found
 
 

@@ -60,7 +60,7 @@ def say_before_training(found: Sequence[Finding], progress: Progress, *, anyway:
         first = stops[0]
         what_to_do = "; ".join((*(f"set {key}={value}" for key, value in first.change.items()), *first.advice))
         raise Hopeless(
-            f"Nothing can come of this run: {first.title} ({'; '.join(figure.text for figure in first.evidence)}).",
+            f"Nothing can come of this run: {first.title} ({first.figures_text}).",
             where=f"{first.name}, see docs/doctor.md",
             fix=f"{what_to_do.rstrip('.')}; or train all the same with --anyway",
         )

@@ -37,6 +37,7 @@ from tiebreak.serve.pages.searches import (
     pick_of,
     search_card,
     search_line,
+    stamp_of,
 )
 from tiebreak.serve.pages.train import TrainPart
 from tiebreak.serve.settings import ServeSettings
@@ -123,7 +124,7 @@ def _newest_first(runs: Sequence[RunFolder], searches: Sequence[Path]) -> list[R
 
 
 def _changed(item: RunFolder | Path) -> int:
-    return _stat(item.recipe_path if isinstance(item, RunFolder) else item / SEARCH)[0]
+    return stamp_of(item.recipe_path if isinstance(item, RunFolder) else item / SEARCH)[0]
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Seen:
 
 def look(run: RunFolder) -> Seen:
     """Look at the files of a run without reading them."""
-    return Seen(run.path, tuple(_stat(path) for path in (run.manifest_path, run.metrics_path)))
+    return Seen(run.path, tuple(stamp_of(path) for path in (run.manifest_path, run.metrics_path)))
 
 
 def run_list(runs: Sequence[RunFolder], searches: Sequence[Path], shown: Shown) -> str:
@@ -190,12 +191,7 @@ def _findings(run: RunFolder, manifest: Manifest) -> str:
     except InputError:  # the recipe cannot be read; what else is wrong with the run is said elsewhere
         return ""
     said = [
-        SaidRecord(
-            severity=each.severity,
-            name=each.name,
-            title=each.title,
-            figures="; ".join(figure.text for figure in each.evidence),
-        )
+        SaidRecord(severity=each.severity, name=each.name, title=each.title, figures=each.figures_text)
         for each in found
     ]
     return findings_html(said, "run-findings")
@@ -261,11 +257,3 @@ def _facts(manifest: Manifest) -> str:
     return rows(
         (fact.name, fact.value) for fact in (*data_facts(manifest), *model_facts(manifest), *run_facts(manifest))
     )
-
-
-def _stat(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)

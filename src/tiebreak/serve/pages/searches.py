@@ -85,7 +85,7 @@ def look_at(search: Path, *, whole: bool) -> SearchSeen:
     files = [search / SEARCH]
     if whole and (search / TRIALS).is_dir():
         files += sorted((search / TRIALS).glob("*/metrics.jsonl"))
-    return SearchSeen(search, tuple(_stat(path) for path in files))
+    return SearchSeen(search, tuple(stamp_of(path) for path in files))
 
 
 def search_line(search: Path, current: bool) -> str:
@@ -226,7 +226,8 @@ def _curves(seen: SearchSeen) -> str:
     return f'<ol class="tb-legend">{names}</ol><div class="tb-curves" id="search-curves">{figures}</div>'
 
 
-def _stat(path: Path) -> Stamp:
+def stamp_of(path: Path) -> Stamp:
+    """When a file was changed and how long it is; zeros where there is none."""
     try:
         found = path.stat()
     except OSError:
